@@ -1,0 +1,149 @@
+"""Every error codenb raises, in one tree, so that a notebook can catch as widely or as narrowly as it wants.
+
+    CodenbError
+    ├── ConfigError                 .mcp.json, codenb.toml or the environment says something that cannot be
+    ├── BadInput                    an argument, a path, a size, an encoding that cannot be used
+    ├── PartMissing                 an extra or a program that this needs is not installed
+    ├── WorldError                  the embedded world did not start or stopped
+    ├── ServerError                 between the host and one MCP server
+    │   ├── UnknownServer           no server of that name is configured
+    │   ├── UnknownTool             the server has no tool, resource or prompt of that name
+    │   ├── ConnectFailed           it could not be started or reached
+    │   ├── ConnectionLost          it went away while a call was under way
+    │   ├── AnswerTooLarge          its answer is over the limit
+    │   ├── ProtocolFault           what it sent is not MCP
+    │   ├── DeadlineExceeded        it did not answer in time
+    │   └── ToolError               the tool ran and said no; `error_type` says why
+    ├── AccessError                 somebody may not do this
+    │   ├── CredentialsRejected     expired, unknown or malformed credentials
+    │   ├── PermissionMissing       known, but without this permission
+    │   └── ChangesOff              changes are not enabled here
+    ├── ChangeError                 a change was not made
+    │   ├── NotApproved             nobody approved it
+    │   ├── PreviewStale            what was previewed is no longer what would happen
+    │   └── PreviewUsed             this preview was carried out or withdrawn before
+    └── Interrupted                 stopped from outside while others still waited
+
+Messages are one line: what happened, where, what to do next. The exit code of the command line (design, section 13)
+travels with the class.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class CodenbError(Exception):
+    """Anything that codenb reports; `str()` of it is one line for a person."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class ConfigError(CodenbError):
+    """The configuration cannot be used as it stands."""
+
+
+class BadInput(CodenbError):
+    """An argument, a path, a size or an encoding that cannot be used."""
+
+
+class PartMissing(CodenbError):
+    """An extra or a program that this needs is not installed; the message names it."""
+
+
+class WorldError(CodenbError):
+    """The embedded world did not start, or stopped."""
+
+
+class ServerError(CodenbError):
+    """Something went wrong between the host and one MCP server."""
+
+    exit_code = 1
+
+
+class UnknownServer(ServerError):
+    """No server of that name is configured."""
+
+    exit_code = 2
+
+
+class UnknownTool(ServerError):
+    """The server has no tool, resource or prompt of that name."""
+
+    exit_code = 2
+
+
+class ConnectFailed(ServerError):
+    """The server could not be started or reached."""
+
+    exit_code = 2
+
+
+class ConnectionLost(ServerError):
+    """The server went away while a call was under way; a change may or may not have been made."""
+
+
+class AnswerTooLarge(ServerError):
+    """The answer is over the size limit; nothing of it was kept."""
+
+
+class ProtocolFault(ServerError):
+    """What the server sent is not MCP, or not in the shape that its schema promises."""
+
+
+class DeadlineExceeded(ServerError):
+    """The server did not answer within the time allowed."""
+
+
+class ToolError(ServerError):
+    """The tool ran and reported an error.
+
+    Attributes:
+        error_type: The kind of error as the server names it: the class name of one of ours, or `ToolError`.
+    """
+
+    def __init__(self, message: str, *, error_type: str = "ToolError") -> None:
+        super().__init__(message)
+        self.error_type = error_type
+
+
+class AccessError(CodenbError):
+    """Somebody may not do this."""
+
+
+class CredentialsRejected(AccessError):
+    """The credentials are expired, unknown or malformed."""
+
+
+class PermissionMissing(AccessError):
+    """The caller is known, but lacks the permission that the message names."""
+
+
+class ChangesOff(AccessError):
+    """Changes are not enabled for this place; the message names the setting that would."""
+
+
+class ChangeError(CodenbError):
+    """A change was not made."""
+
+    exit_code = 1
+
+
+class NotApproved(ChangeError):
+    """Nobody who may do so approved the change."""
+
+    exit_code = 3
+
+
+class PreviewStale(ChangeError):
+    """What was previewed is no longer what would happen; preview again."""
+
+
+class PreviewUsed(ChangeError):
+    """This preview was already carried out, or its approval was withdrawn."""
+
+
+class Interrupted(CodenbError):
+    """A shared piece of work was stopped from outside while the caller still waited for it."""
+
+    exit_code = 1
