@@ -1,0 +1,110 @@
+"""What is looked at, and where it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field as Setting
+
+from codenb.models._base import Model
+from codenb.models.embedded import EMBEDDED_UID
+from codenb.views import Badge, Field, Tone, View
+
+
+class Entity(Model):
+    """One object of a cluster, such as a Deployment, or something named like one elsewhere."""
+
+    kind: str
+    name: str
+    namespace: str | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.namespace}/" if self.namespace else ""
+        return f"{self.kind} {place}{self.name}"
+
+    def view(self) -> View:
+        return View(title=str(self))
+
+
+class Target(Model):
+    """What is looked at or deployed.
+
+    Attributes:
+        namespace: Kubernetes namespace.
+        workload: Name of the workload; None looks at the whole namespace.
+        kind: Kind of the workload, where two kinds share a name.
+        cluster: kubeconfig context; None is the configured one.
+        release: Helm release or version.
+        environment: Such as `staging`.
+        replicas: How many are wanted, for `plan`.
+        resources: Requests wanted, such as `{"cpu": "500m", "memory": "1Gi"}`, for `plan`.
+        manifests: Paths or YAML text.
+        extra: Anything a third-party server's mapping needs.
+    """
+
+    namespace: str = "default"
+    workload: str | None = None
+    kind: str | None = None
+    cluster: str | None = None
+    release: str | None = None
+    environment: str | None = None
+    replicas: int | None = Setting(default=None, ge=0)
+    resources: dict[str, str] = Setting(default_factory=dict)
+    manifests: tuple[str, ...] = ()
+    extra: dict[str, Any] = Setting(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.workload}" if self.workload else f"namespace {self.namespace}"
+
+    def fields(self) -> dict[str, str | None]:
+        """The fields that a `gather` mapping may name, as text."""
+        extra = {key: str(value) for key, value in self.extra.items() if isinstance(value, str | int | float)}
+        return extra | {
+            "namespace": self.namespace,
+            "workload": self.workload,
+            "kind": self.kind,
+            "cluster": self.cluster,
+            "release": self.release,
+            "environment": self.environment,
+        }
+
+    def view(self) -> View:
+        shown = [Field(name, str(value)) for name, value in self.to_dict().items() if value not in (None, {}, [])]
+        return View(title=f"Target {self}", blocks=shown)
+
+
+class Place(Model):
+    """Which system a server acts on. A digest is bound to it, and every approval names it.
+
+    Attributes:
+        kind: `cluster`, `workspace` or `url`.
+        name: What people call it: a kubeconfig context.
+        address: API server, base URL or folder.
+        identity: What cannot be changed by editing a file: for a cluster the uid of its kube-system namespace.
+        derived: True where that uid may not be read, and the identity is made of API URL and CA hash instead.
+    """
+
+    kind: str = "cluster"
+    name: str
+    address: str
+    identity: str
+    derived: bool = False
+
+    @property
+    def embedded(self) -> bool:
+        """Whether this is the embedded world, where nothing real can be harmed."""
+        return self.identity == EMBEDDED_UID
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name} ({self.address}, {self.identity})"
+
+    def view(self) -> View:
+        badges = [Badge("embedded", Tone.INFO)] if self.embedded else []
+        marked = (
+            f"{self.identity} (from API URL and CA: kube-system may not be read)" if self.derived else self.identity
+        )
+        return View(
+            title=f"{self.kind} {self.name}",
+            badges=badges,
+            blocks=[Field("address", self.address), Field("identity", marked)],
+        )
