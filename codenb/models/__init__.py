@@ -25,7 +25,7 @@ _MODULES = {
     "finding": ("Finding", "Remedy", "Severity"),
     "opinion": ("Evidence", "Opinion", "ProposedChange", "Question", "Recommendation", "Vote"),
     "result": ("Content", "ToolResult"),
-    "target": ("Entity", "Place", "Target"),
+    "target": ("Entity", "Place", "ServerAbout", "Target"),
 }
 
 __getattr__, __dir__, __all__ = attach(

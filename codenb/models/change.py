@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field as Setting
-from pydantic import JsonValue
+from pydantic import JsonValue, PrivateAttr
 
 from codenb.canonical import digest
 from codenb.models._base import Model
@@ -109,6 +110,21 @@ class Change(Model):
     cost_usd_month: float | None = None
     destructive: bool = False
     fixed: dict[str, JsonValue] = Setting(default_factory=dict)
+    _write: Callable[[], Awaitable[JsonValue]] | None = PrivateAttr(default=None)
+
+    def written_by(self, write: Callable[[], Awaitable[JsonValue]]) -> Self:
+        """Bind the one write that makes this change; it must refuse when what was read for it has moved since.
+
+        Args:
+            write: Makes the change and returns what the system answered, as JSON data.
+        """
+        self._write = write
+        return self
+
+    @property
+    def write(self) -> Callable[[], Awaitable[JsonValue]] | None:
+        """The bound write; None for a change that came over the wire."""
+        return self._write
 
     def digest(self, place: Place, call: ToolCall) -> str:
         """What an approval is bound to: place, call, before and after; see the design, section 6.
@@ -144,6 +160,7 @@ class Preview(Model):
         change: What would happen.
         created_at: UTC.
         expires_at: UTC; after it, preview again.
+        refusal: Why it would be refused as things stand, such as changes being off here.
         outcome: What came of it, where it was carried out.
     """
 
@@ -154,6 +171,7 @@ class Preview(Model):
     change: Change
     created_at: datetime
     expires_at: datetime
+    refusal: str | None = None
     outcome: Outcome | None = None
 
     @property
@@ -173,6 +191,8 @@ class Preview(Model):
             Field("call", str(self.call)),
             Field("digest", self.digest[:16]),
         ]
+        if self.refusal:
+            blocks.append(Text(self.refusal, Tone.WARN))
         if change.owner:
             note = f": {change.owner.note}" if change.owner.note else ""
             blocks.append(Field("owner", f"{change.owner.manager}{note}", Tone.WARN))

@@ -108,3 +108,28 @@ class Place(Model):
             badges=badges,
             blocks=[Field("address", self.address), Field("identity", marked)],
         )
+
+
+class ServerAbout(Model):
+    """What a server of codenb's kind says of itself, as the resource `about://server`.
+
+    Attributes:
+        name: Its name.
+        version: Its version.
+        place: Which system it acts on; None where it acts on none, or could not tell.
+        place_problem: Why the place is not known.
+        changes: Namespaces (or the like) that it may change there; `*` is all, empty is read-only.
+        changes_reason: Why it may change nothing, and which setting would allow it.
+    """
+
+    name: str
+    version: str
+    place: Place | None = None
+    place_problem: str = ""
+    changes: tuple[str, ...] = ()
+    changes_reason: str = ""
+
+    def view(self) -> View:
+        may = ", ".join(self.changes) if self.changes else f"nothing: {self.changes_reason}"
+        where = str(self.place) if self.place else self.place_problem or "no place"
+        return View(title=self.name, subtitle=self.version, blocks=[Field("where", where), Field("may change", may)])
