@@ -1,0 +1,65 @@
+"""Which names say that their value is secret.
+
+A name is judged by its words, not by substrings: `DB_PASSWORD`, `clientSecret` and `x-api-key` hold secrets, while
+`secretName`, `tokenPath` and `max_tokens` say where a secret is or how many there are, and a diagnosis needs them.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+
+_SECRET = re.compile(
+    r"(?:^|_)(?:"
+    r"[a-z]*(?:passwords?|passwd|passphrases?|secret|tokens?|apikeys?|privatekey|credentials?|creds)"
+    r"|pwd|passcode|requirepass|masterauth|jwt|authorization|cookies?|dockerconfigjson|dockercfg|basic_auth"
+    r"|(?:api|app|access|private|secret|signing|signature|encryption|account|shared|master|auth|ssh|tls|license"
+    r"|storage|deploy|integration|routing|consumer|webhook)_keys?"
+    r"|client_key_data|(?:db|database|user|smtp|mail|ftp|root|admin|redis|mysql|postgres|pg|http|proxy|login)_pass"
+    r")(?:_|$)"
+)
+
+# A last word that turns "the secret" into "something about the secret".
+_ABOUT = frozenset(
+    "name names ref refs reference selector file files filename path paths dir directory mount type types kind id ids "
+    "count counts length size limit limits max min total usage used kept budget rate cost price input output per "
+    "ttl expiry expires expired expiration seconds minutes at in age time timestamp date "
+    "url uri endpoint host address port server service provider issuer audience audiences scope scopes "
+    "policy version mode class enabled disabled required optional valid status state namespace manager store "
+    "rotation reset format algorithm prefix label description title message error reason header field env var "
+    "io com org net sh review reviews request requests account controller".split()
+)
+
+# Kubernetes and Helm write the name of a Secret object under these.
+_OBJECT_NAME = re.compile(r"(?:^|_)(?:existing|pull|tls|auth|credentials?|image|config|target)_secret$")
+
+_COUNTED = re.compile(r"(?:^|_)[a-z]*tokens$")
+
+
+@lru_cache(maxsize=8192)
+def is_secret_name(name: str) -> bool:
+    """Whether a key, flag, header or variable of this name holds a secret.
+
+    Args:
+        name: As written, in any case style; of a Kubernetes label or a JSON pointer the part after the last slash.
+    """
+    words = _words(name)
+    if not words or words[-1] in _ABOUT:
+        return False
+    joined = "_".join(words)
+    return bool(_SECRET.search(joined)) and not _OBJECT_NAME.search(joined)
+
+
+@lru_cache(maxsize=8192)
+def counts(name: str) -> bool:
+    """Whether a number under this name is a quantity (`max_tokens`) and no secret."""
+    return bool(_COUNTED.search("_".join(_words(name))))
+
+
+def _words(name: str) -> list[str]:
+    words = [word.lower() for word in _WORD.findall(name[-256:].rpartition("/")[2])]
+    while words and words[-1].isdigit():
+        words.pop()
+    return words
