@@ -1,0 +1,1 @@
+"""MCP servers of codenb's kind, and what they share."""

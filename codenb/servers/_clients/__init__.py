@@ -1,0 +1,1 @@
+"""What several servers talk to; the only place where the libraries of those systems are imported."""
