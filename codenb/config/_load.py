@@ -1,0 +1,161 @@
+"""Find the project folder, read its files and the environment."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from codenb.config._files import read_json, read_toml
+from codenb.config._servers import ServerSettings, declared, entry
+from codenb.config._settings import Limits, Settings
+from codenb.config._table import Table, nearest
+from codenb.errors import ConfigError
+from codenb.redaction import Redactor
+
+_MCP, _TOML = ".mcp.json", "codenb.toml"
+_ON, _OFF = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
+_NAMESPACE = re.compile(r"\*|[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def load(
+    folder: Path | None = None, env: Mapping[str, str] | None = None, *, builtin: Sequence[str] = ("kubernetes",)
+) -> Settings:
+    """Read the configuration.
+
+    A built-in server takes part, in process, unless `.mcp.json` has an entry of its name (which then stands in its
+    place; `{"type": "builtin"}` is the built-in one) or it is switched off by `"disabled": true` there or by
+    `enabled = false` under `[servers.NAME]`.
+
+    Args:
+        folder: The project folder. By default `CODENB_HOME`, else the nearest folder from the working directory up
+            that has `.mcp.json` or `codenb.toml`, else the git root, else the working directory.
+        env: The environment; the process's by default.
+        builtin: The names of the built-in servers that exist.
+
+    Raises:
+        ConfigError: A file or a variable cannot be used; one line says where and what to do. What is wrong with one
+            server only is its `problem` instead.
+    """
+    env = os.environ if env is None else env
+    home = _home(folder, env)
+    toml = Table.of(read_toml(home / _TOML) or {}, home / _TOML)
+    notes: list[str] = []
+    servers = {name: ServerSettings(name, "builtin") for name in builtin}
+    servers |= _entries(home, env, builtin, notes)
+    told = toml.table("servers")
+    for name in told.data:
+        if name not in servers:
+            raise told.wrong(name, f"is about a server that is not configured: {nearest(name, servers)}")
+        servers[name] = declared(servers[name], told.table(name), home)
+    settings = Settings(
+        home=home,
+        servers=MappingProxyType({name: server for name, server in servers.items() if server.enabled}),
+        disabled=tuple(name for name, server in servers.items() if not server.enabled),
+        changes=MappingProxyType(_changes(toml.table("changes"))),
+        experts=tuple(MappingProxyType(_expert(table)) for table in toml.tables("experts")),
+        approval=MappingProxyType(toml.table("approval").data),
+        access=MappingProxyType(toml.table("access").data),
+        redaction_patterns=_patterns(toml.table("redaction")),
+        limits=_limits(toml.table("limits")),
+        notes=tuple(notes),
+    )
+    toml.done()
+    return _with_environment(settings, env)
+
+
+def _home(folder: Path | None, env: Mapping[str, str]) -> Path:
+    given, said = (folder, "the project folder") if folder else (env.get("CODENB_HOME"), "CODENB_HOME")
+    try:
+        if given:
+            home = Path(given).resolve()
+            if not home.is_dir():
+                raise ConfigError(f"{said} {home} is not a folder: name one that exists")
+            return home
+        here = Path.cwd().resolve()
+        up = (here, *here.parents)
+        with_files = (place for place in up if any(os.path.lexists(place / name) for name in (_MCP, _TOML)))
+        return next(with_files, None) or next((place for place in up if (place / ".git").exists()), here)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"{said} cannot be used: {error}") from error
+
+
+def _entries(
+    home: Path, env: Mapping[str, str], builtin: Sequence[str], notes: list[str]
+) -> Iterator[tuple[str, ServerSettings]]:
+    data = read_json(home / _MCP)
+    if data is None:
+        return
+    file = Table.of(data, home / _MCP)
+    if not file.has("mcpServers") and "servers" in file.data:
+        raise file.wrong("servers", "is not read: name it mcpServers, as most hosts do")
+    named = file.table("mcpServers")
+    for name in named.data:
+        if not name.strip() or not name.isprintable():
+            raise named.wrong(name, "is no name for a server: use letters, digits, - and _")
+        table = named.table(name)
+        yield name, entry(name, table, env=env, home=home, builtin=builtin)
+        notes += [f"{table.file}: {table.at(key)} is not used" for key in table.unknown()]
+    notes += [f"{file.file}: {file.at(key)} is not used" for key in file.unknown()]
+
+
+def _changes(table: Table) -> dict[str, tuple[str, ...]]:
+    changes = {uid: tuple(table.texts(uid)) for uid in table.data}
+    for uid, namespaces in changes.items():
+        if not uid.strip() or uid == "*":
+            raise table.wrong(uid, "names no cluster: write the identity that the refusal shows")
+        for namespace in namespaces:
+            if not _NAMESPACE.fullmatch(namespace):
+                raise table.wrong(uid, f'has {namespace!r}, which is no namespace: write its name, or "*" for all')
+    return changes
+
+
+def _expert(table: Table) -> dict[str, Any]:
+    if not table.text("kind"):
+        raise ConfigError(f"{table.file}: {table.place} has no kind: say which kind of expert it is")
+    table.text("name")
+    return table.data
+
+
+def _patterns(table: Table) -> tuple[str, ...]:
+    patterns = tuple(table.texts("patterns"))
+    table.done()
+    try:
+        Redactor(patterns)
+    except ConfigError as error:
+        raise ConfigError(f"{table.file}: {table.at('patterns')}: {error}") from error
+    return patterns
+
+
+def _limits(table: Table) -> Limits:
+    usual = Limits()
+    limits = Limits(
+        timeout_s=table.number("timeout_s", usual.timeout_s, low=0.001, high=86400),
+        gather_timeout_s=table.number("gather_timeout_s", usual.gather_timeout_s, low=0.001, high=86400),
+        answer_bytes=table.whole("answer_bytes", usual.answer_bytes, low=1024, high=1024**3),
+        context_tokens=table.whole("context_tokens", usual.context_tokens, low=100, high=10_000_000),
+    )
+    table.done()
+    return limits
+
+
+def _with_environment(settings: Settings, env: Mapping[str, str]) -> Settings:
+    for name in env:
+        # A misspelt safety switch must not leave changes on.
+        if name != "CODENB_READ_ONLY" and name.upper().replace("_", "") == "CODENBREADONLY":
+            raise ConfigError(f"{name} is not a setting: did you mean CODENB_READ_ONLY?")
+    switch = env.get("CODENB_READ_ONLY", "").strip().lower()
+    if switch not in _ON | _OFF:
+        raise ConfigError(f"CODENB_READ_ONLY is {switch!r}: set it to 1 or 0")
+    key = env.get("CODENB_REDACTION_KEY")
+    return replace(
+        settings,
+        read_only_env=switch in _ON,
+        connect=env.get("CODENB_CONNECT") or None,
+        decisions=Path(env["CODENB_DECISIONS"]) if env.get("CODENB_DECISIONS") else None,
+        redaction_key=key.encode("utf-8", "surrogateescape") if key else None,
+    )
