@@ -21,7 +21,8 @@
     ├── ChangeError                 a change was not made
     │   ├── NotApproved             nobody approved it
     │   ├── PreviewStale            what was previewed is no longer what would happen
-    │   └── PreviewUsed             this preview was carried out or withdrawn before
+    │   ├── PreviewUsed             this preview was carried out or withdrawn before
+    │   └── Conflict                what was read for the change moved before it was written
     └── Interrupted                 stopped from outside while others still waited
 
 Messages are one line: what happened, where, what to do next. The exit code of the command line (design, section 13)
@@ -141,6 +142,10 @@ class PreviewStale(ChangeError):
 
 class PreviewUsed(ChangeError):
     """This preview was already carried out, or its approval was withdrawn."""
+
+
+class Conflict(ChangeError):
+    """What was read for the change moved before it was written, and the write refused; nothing was changed."""
 
 
 class Interrupted(CodenbError):

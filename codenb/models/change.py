@@ -345,6 +345,7 @@ class Outcome(Model):
         duration_ms: Until the last check, waiting for a person excluded.
         before: What the success condition's read answered before.
         after: And afterwards.
+        answer: What the system answered to the write, such as the number of an issue that was opened.
     """
 
     status: OutcomeStatus
@@ -357,6 +358,7 @@ class Outcome(Model):
     duration_ms: float | None = None
     before: JsonValue = None
     after: JsonValue = None
+    answer: JsonValue = None
 
     def view(self) -> View:
         blocks: list[Block] = []
