@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, Self
 
 from pydantic import Field as Setting
-from pydantic import JsonValue, PrivateAttr
+from pydantic import JsonValue, PrivateAttr, model_validator
 
 from codenb.canonical import digest
 from codenb.models._base import Model
@@ -263,11 +263,24 @@ class ApprovalRequest(Model):
         proposal: With its preview, where there is one.
         place: Which system would change.
         asked_at: UTC.
+        notes: What else to know, such as that the preview is not the one that was shown before.
     """
 
     proposal: Proposal
     place: Place
     asked_at: datetime
+    notes: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """What a decision has to name: the preview's digest; without a preview, the call's (`call_digest`)."""
+        preview = self.proposal.preview
+        return preview.digest if preview else call_digest(self.place, self.proposal.call)
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether a policy may not approve it: experts disagree on it, or something may be lost."""
+        return self.proposal.destructive or not self.proposal.offered
 
     def view(self) -> View:
         shown = self.proposal.view()
@@ -275,7 +288,7 @@ class ApprovalRequest(Model):
             title=f"Approve? {shown.title}",
             badges=shown.badges,
             subtitle=str(self.place),
-            blocks=shown.blocks,
+            blocks=[*(Text(note, Tone.WARN) for note in self.notes), *shown.blocks],
         )
 
 
@@ -292,6 +305,7 @@ class Decision(Model):
         reason: In their words.
         expires_at: UTC; a recorded decision counts until then.
         grant: The decision signed, where a key is configured.
+        pending: Nobody has decided yet; never together with `approve`.
     """
 
     approve: bool
@@ -303,6 +317,13 @@ class Decision(Model):
     reason: str = ""
     expires_at: datetime | None = None
     grant: str = ""
+    pending: bool = False
+
+    @model_validator(mode="after")
+    def _waits_or_approves(self) -> Self:
+        if self.pending and self.approve:
+            raise ValueError("a decision that is pending approves nothing")
+        return self
 
     @property
     def decider(self) -> str:
@@ -310,7 +331,9 @@ class Decision(Model):
         return f"{self.by} (name not proved)" if self.proof == "name" else self.by
 
     def view(self) -> View:
-        badge = Badge("approved", Tone.GOOD) if self.approve else Badge("rejected", Tone.BAD)
+        waiting = Badge("waiting for an approval", Tone.WARN)
+        decided = Badge("approved", Tone.GOOD) if self.approve else Badge("rejected", Tone.BAD)
+        badge = waiting if self.pending else decided
         blocks = [Field("by", self.decider), Field("through", self.approver), Field("digest", self.digest[:16])]
         if self.reason:
             blocks.append(Field("reason", self.reason))
@@ -372,11 +395,10 @@ class Outcome(Model):
             blocks.append(Field("took", f"{self.duration_ms / 1000:.1f} s"))
         if self.before is not None or self.after is not None:
             blocks.append(Diff(as_yaml(self.before), as_yaml(self.after), caption="before and after"))
-        return View(
-            title=self.summary or str(self.call),
-            badges=[Badge(self.status, OUTCOME_TONES[self.status])],
-            blocks=blocks,
-        )
+        badges = [Badge(self.status, OUTCOME_TONES[self.status])]
+        if self.pending:
+            badges.append(Badge("waiting for an approval", Tone.WARN))
+        return View(title=self.summary or str(self.call), badges=badges, blocks=blocks)
 
 
 def call_digest(place: Place, call: ToolCall) -> str:
