@@ -1,0 +1,194 @@
+"""`codenb demo`: the story of one failing deployment, told in a terminal and kept as a notebook and a page."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from codenb.cli._cells import run_cell
+from codenb.cli._story import Chapter, chapters
+from codenb.errors import BadInput, CodenbError, PartMissing
+from codenb.report import Step, notebook, page
+from codenb.views import Shown, to_text
+
+if TYPE_CHECKING:
+    from codenb.demo.scenarios import Scenario
+
+_NARROWEST, _WIDEST = 60, 110
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Tell the story.
+
+    Returns:
+        0 mended, or nothing to mend; 1 a change failed; 3 it waits for an approval.
+
+    Raises:
+        CodenbError: The scenario, the approver or a part is not there.
+    """
+    from codenb.demo import scenarios  # noqa: PLC0415
+
+    if arguments.list:
+        for name in scenarios.names():
+            print(f"{name:16} {scenarios.load(name).title}")
+        return 0
+    scenario = scenarios.load(arguments.scenario)
+    folder = Path(arguments.output)
+    if arguments.lab:
+        return _lab(scenario, folder)
+    approver = arguments.approver or ("ask" if sys.stdin.isatty() and sys.stdout.isatty() else "demo")
+    source = _approver_source(approver)
+    telling = _Telling(quiet=arguments.json)
+    return asyncio.run(_told(scenario, source, telling, folder, as_json=arguments.json))
+
+
+class _Telling:
+    """Runs chapters one after the other, prints each as it ends, and keeps them as steps."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self.width = max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size((100, 24)).columns))
+        self.namespace: dict[str, Any] = {}
+        self.steps: list[Step] = []
+
+    async def tell(self, chapter: Chapter) -> Any:
+        self._say(f"\n{self._bold(Step(chapter.prose).heading)}")
+        if text := Step(chapter.prose).text:
+            self._say(text)
+        value, printed = await run_cell(chapter.code, self.namespace)
+        shown = _bundle(value)
+        self.steps.append(Step(chapter.prose, chapter.code, printed, shown))
+        if printed:
+            self._say("\n" + printed.rstrip())
+        if isinstance(value, Shown):
+            self._say("\n" + to_text(value.view(), self.width, color=self.colour))
+        return value
+
+    def _say(self, text: str) -> None:
+        if not self.quiet:
+            print(text, flush=True)
+
+    def _bold(self, text: str) -> str:
+        return f"\x1b[1m{text}\x1b[0m" if self.colour else text
+
+
+def _bundle(value: Any) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    return value._repr_mimebundle_() if isinstance(value, Shown) else {"text/plain": repr(value)}  # noqa: SLF001  IPython's name
+
+
+async def _told(scenario: Scenario, approver: str, telling: _Telling, folder: Path, *, as_json: bool) -> int:
+    started = datetime.now(UTC)
+    try:
+        for chapter in chapters(scenario, approver):
+            if chapter.needs_proposals and not telling.namespace["answer"].proposals:
+                continue
+            await telling.tell(chapter)
+    finally:
+        nb = telling.namespace.get("nb")
+        if nb is not None:
+            await nb.close()
+    files = _keep(scenario, telling.steps, folder, started)
+    outcomes = telling.namespace.get("outcomes")
+    if as_json:
+        print(json.dumps(_record(scenario, telling.namespace), indent=2, ensure_ascii=False))
+    else:
+        print(f"\nThe run is kept as {files[0]} and {files[1]}")
+    return 0 if outcomes is None else int(outcomes.exit_code)
+
+
+def _keep(scenario: Scenario, steps: list[Step], folder: Path, made_at: datetime) -> tuple[Path, Path]:
+    files = folder / f"{scenario.name}.ipynb", folder / f"{scenario.name}.html"
+    note = "embedded world: a teaching and testing double, no real cluster"
+    texts = notebook(steps), page(scenario.title, steps, made_at=made_at, note=note)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, text in zip(files, texts, strict=True):
+            part = file.with_suffix(file.suffix + ".part")
+            part.write_text(text, encoding="utf-8")
+            part.replace(file)
+    except OSError as error:
+        raise BadInput(f"the run cannot be kept in {folder}: {error.strerror}: choose another --output") from error
+    return files
+
+
+def _record(scenario: Scenario, told: dict[str, Any]) -> dict[str, Any]:
+    """The run as the JSON that `--json` promises."""
+    nb, context, answer = told["nb"], told["context"], told["answer"]
+    outcomes = list(told.get("outcomes") or ())
+    consensus = answer.consensus
+    return {
+        "scenario": scenario.name,
+        "cluster": nb.place.to_dict() | {"embedded": nb.place.embedded},
+        "servers": [{"name": row.server, "transport": row.transport, "tools": row.tools} for row in nb.host.status()],
+        "context": {
+            "items": [
+                item.model_dump(mode="json", include={"server", "status", "latency_ms", "tokens_kept"})
+                for item in context.items
+            ],
+            "missing": [{"server": server, "reason": reason} for server, reason in context.missing.items()],
+        },
+        "consensus": {
+            "status": consensus.status,
+            "kind": consensus.kind,
+            "cause": consensus.cause,
+            "root": consensus.root.to_dict() if consensus.root else None,
+            "share": consensus.share,
+            "dissent": [{"vote": tally.key, "experts": list(tally.experts)} for tally in consensus.dissent],
+        },
+        "recommendations": [one.to_dict() for one in answer.recommendations],
+        "proposals": [
+            {
+                "server": one.call.server,
+                "tool": one.call.tool,
+                "arguments": one.call.arguments,
+                "preview": one.preview and {"digest": one.preview.digest, "diff": one.preview.diff},
+            }
+            for one in answer.proposals
+        ],
+        "decisions": [one.decision.to_dict() for one in outcomes if one.decision],
+        "outcomes": [one.to_dict() for one in outcomes],
+        "calls": [
+            call.model_dump(mode="json", include={"server", "tool", "duration_ms", "status"}) for call in nb.calls
+        ],
+    }
+
+
+def _approver_source(approver: str) -> str:
+    match approver:
+        case "ask":
+            return "codenb.ask_me()"
+        case "demo":
+            return "codenb.demo_policy()"
+        case "none":
+            return "None"
+    if not Path(approver).is_file():
+        raise BadInput(f"--approver {approver}: there is no such file: give ask, demo, none, or a file of decisions")
+    return f"codenb.decisions({approver!r})"
+
+
+def _lab(scenario: Scenario, folder: Path) -> int:
+    try:
+        import jupyterlab.labapp  # noqa: PLC0415  an extra
+    except ImportError as error:
+        raise PartMissing("JupyterLab is not installed: pip install 'codenb[lab]'") from error
+    first = Path(__file__).resolve().parents[2] / "notebooks" / "01_first_look.ipynb"
+    if not first.is_file():
+        raise CodenbError("the notebooks come with the source tree, not with the package: run this from a clone")
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = folder / first.name
+    if not copy.exists():
+        shutil.copyfile(first, copy)
+    os.environ["CODENB_CONNECT"] = f"demo:{scenario.name}"
+    print(f"JupyterLab opens {copy}; end it with Ctrl-C")
+    jupyterlab.labapp.main([str(copy)])
+    return 0

@@ -1,0 +1,28 @@
+"""`codenb serve NAME`: a built-in server over stdio, as any MCP host starts it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+
+from codenb import config
+from codenb.errors import BadInput
+
+_SERVERS = ("kubernetes",)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until standard input ends.
+
+    Raises:
+        BadInput: There is no such server.
+    """
+    if arguments.name not in _SERVERS:
+        raise BadInput(f"there is no built-in server {arguments.name!r}: serve {', '.join(_SERVERS)}")
+    from codenb.servers import kubernetes, serve_stdio  # noqa: PLC0415  heavy, and a wrong name should not wait for it
+
+    kubeconfig = Path(arguments.kubeconfig) if arguments.kubeconfig else None
+    server = kubernetes.server(config.load(), kubeconfig=kubeconfig, context=arguments.context)
+    asyncio.run(serve_stdio(server))
+    return 0

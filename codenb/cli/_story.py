@@ -1,0 +1,61 @@
+"""What the demo tells, chapter by chapter: the prose, and the code that is really run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from codenb.demo.scenarios import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One cell and the words before it.
+
+    Attributes:
+        prose: Markdown.
+        code: Python with top-level await; in the order of the chapters, one namespace.
+        needs_proposals: Told only where the answer proposes something.
+    """
+
+    prose: str
+    code: str
+    needs_proposals: bool = False
+
+
+def chapters(scenario: Scenario, approver: str) -> list[Chapter]:
+    """The story of a scenario.
+
+    Args:
+        scenario: What is wrong.
+        approver: Python expression for the approver.
+    """
+    after = f'pods = await nb.call("kubernetes", "get_pods", namespace={scenario.namespace!r})\npods'
+    return [
+        Chapter(
+            f"# {scenario.title}\n\nConnect to the embedded world: a small Kubernetes API server in a process of its own,"
+            " for trying, teaching and testing. On your own cluster it is `await codenb.connect()`.",
+            f'import codenb\n\nnb = await codenb.connect("demo:{scenario.name}")\nnb',
+        ),
+        Chapter(
+            "## What do the servers know?\n\nEvery server is asked about the target, all at once.",
+            f"target = codenb.Target(namespace={scenario.namespace!r}, workload={scenario.workload!r})\n"
+            "context = await nb.gather(target)\ncontext",
+        ),
+        Chapter(
+            "## What do the experts say?\n\nEach reads the same state and must quote its evidence from it; a quote that"
+            " is not there does not count.",
+            f"answer = await nb.consult({scenario.question!r}, context)\nanswer",
+        ),
+        Chapter(
+            "## Approve, carry out, verify\n\nAn approval is bound to exactly what was previewed. Afterwards the state is"
+            " read again: done is what can be seen.",
+            f"outcomes = await nb.execute(answer.proposals, approver={approver})\noutcomes",
+            needs_proposals=True,
+        ),
+        Chapter("## How are the pods now?", after),
+        Chapter("## Every call that was made", "nb.calls"),
+        Chapter("## Where the time went", "codenb.plots.latency(nb.calls)"),
+        Chapter("## The end\n\nClose the connections, and the embedded world with them.", "await nb.close()"),
+    ]
