@@ -83,7 +83,7 @@ class _Telling:
 def _bundle(value: Any) -> dict[str, Any] | None:
     if value is None:
         return None
-    return value._repr_mimebundle_() if isinstance(value, Shown) else {"text/plain": repr(value)}  # noqa: SLF001  IPython's name
+    return value._repr_mimebundle_() if isinstance(value, Shown) else {"text/plain": repr(value)}
 
 
 async def _told(scenario: Scenario, approver: str, telling: _Telling, folder: Path, *, as_json: bool) -> int:

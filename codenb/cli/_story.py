@@ -34,8 +34,8 @@ def chapters(scenario: Scenario, approver: str) -> list[Chapter]:
     after = f'pods = await nb.call("kubernetes", "get_pods", namespace={scenario.namespace!r})\npods'
     return [
         Chapter(
-            f"# {scenario.title}\n\nConnect to the embedded world: a small Kubernetes API server in a process of its own,"
-            " for trying, teaching and testing. On your own cluster it is `await codenb.connect()`.",
+            f"# {scenario.title}\n\nConnect to the embedded world: a small Kubernetes API server in a process of its"
+            " own, for trying, teaching and testing. On your own cluster it is `await codenb.connect()`.",
             f'import codenb\n\nnb = await codenb.connect("demo:{scenario.name}")\nnb',
         ),
         Chapter(
@@ -44,8 +44,8 @@ def chapters(scenario: Scenario, approver: str) -> list[Chapter]:
             "context = await nb.gather(target)\ncontext",
         ),
         Chapter(
-            "## What do the experts say?\n\nEach reads the same state and must quote its evidence from it; a quote that"
-            " is not there does not count.",
+            "## What do the experts say?\n\nEach reads the same state and must quote its evidence from it; a quote"
+            " that is not there does not count.",
             f"answer = await nb.consult({scenario.question!r}, context)\nanswer",
         ),
         Chapter(
