@@ -68,7 +68,8 @@ class Consensus(Model):
         entropy_bits: Of the shares; 0 when all agree.
         agreement: Share of pairs of valid opinions that give the same first vote, unweighted; None below two.
         families: Families among the valid opinions.
-        tallies: Every first vote with its share, largest first.
+        tallies: Every first vote with its share, the leading one first. A symptom that yielded to the cause beneath it
+            has share 0.
         dissent: The tallies that are not the leading one.
         asked: How many experts were asked.
         valid: How many opinions count.
@@ -103,6 +104,16 @@ class Consensus(Model):
         return self.leading.root if self.leading else None
 
     @property
+    def offers(self) -> bool:
+        """Whether proposals may be approved with one click; otherwise they are shown only."""
+        return self.status in ("AGREED", "MAJORITY", "SINGLE")
+
+    @property
+    def unanimous(self) -> bool:
+        """Whether every opinion that counts gives the leading vote: what a destructive proposal needs."""
+        return len(self.tallies) == 1
+
+    @property
     def dissent(self) -> tuple[Tally, ...]:
         """Who says something else, what, and on which evidence."""
         return self.tallies[1:]
@@ -114,6 +125,11 @@ class Consensus(Model):
         for number, tally in enumerate(self.tallies):
             tone = Tone.INFO if number == 0 else Tone.WARN
             blocks.append(Bar(f"{tally.key} — {', '.join(tally.experts)}", tally.share, tone))
+        if self.tie_break:
+            blocks.append(Field("tie", self.tie_break))
+        if self.not_seen:
+            rows = [(expert, what) for expert, missing in self.not_seen.items() for what in missing]
+            blocks.append(Table(["expert", "did not see"], rows))
         title = self.leading.key if self.leading else "no vote"
         return View(title=title, badges=[Badge(self.status, CONSENSUS_TONES[self.status])], blocks=blocks)
 

@@ -18,7 +18,8 @@ OpinionStatus = Literal["ok", "abstain", "timeout", "error", "refused", "invalid
 
 STATUS_TONES: dict[str, Tone] = {"ok": Tone.GOOD, "abstain": Tone.PLAIN, "timeout": Tone.WARN}
 
-_LONGEST_QUOTE = 400
+LONGEST_QUESTION = 8_000
+LONGEST_QUOTE = 400
 
 
 class Question(Model):
@@ -30,7 +31,7 @@ class Question(Model):
         kind_reason: Why this kind: asked for, or the stated rule that chose it.
     """
 
-    text: str = Setting(min_length=1, max_length=8_000)
+    text: str = Setting(min_length=1, max_length=LONGEST_QUESTION)
     kind: QuestionKind
     kind_reason: str = "asked for"
 
@@ -47,7 +48,7 @@ class Evidence(Model):
     """
 
     item: str
-    quote: str = Setting(min_length=1, max_length=_LONGEST_QUOTE)
+    quote: str = Setting(min_length=1, max_length=LONGEST_QUOTE)
 
     def view(self) -> View:
         return View(title=self.item, blocks=[Quote(self.quote, self.item)])
@@ -77,8 +78,13 @@ class Vote(Model):
 
     @property
     def key(self) -> str:
-        """What makes two votes the same vote; prose takes no part."""
+        """What makes two votes the same vote; prose takes no part.
+
+        `Healthy` and `Unknown` are said of the target as a whole, so their root takes no part either.
+        """
         match self:
+            case Vote(cause=Cause.HEALTHY | Cause.UNKNOWN as cause):
+                return str(cause)
             case Vote(cause=Cause() as cause, root=root):
                 return f"{cause} {root or ''}".strip()
             case Vote(verdict=str() as verdict):
@@ -87,6 +93,16 @@ class Vote(Model):
                 return f"{wanted.tool} {wanted.entity} {wanted.field}={wanted.value!r}"
             case _:
                 return ""
+
+    def answers(self, kind: QuestionKind) -> bool:
+        """Whether this is a vote on a question of that kind."""
+        answer = {"diagnose": self.cause, "review": self.verdict, "plan": self.recommendation}
+        return answer[kind] is not None
+
+    @property
+    def names_cause(self) -> bool:
+        """Whether it says what is wrong: neither that nothing is, nor what one merely sees of it."""
+        return self.cause is not None and self.cause is not Cause.HEALTHY and not self.cause.symptom
 
     def view(self) -> View:
         blocks: list[Block] = [Text(self.mechanism)] if self.mechanism else []
