@@ -9,23 +9,45 @@ import ast
 import contextlib
 import inspect
 import io
+import sys
 from types import CodeType
-from typing import Any
+from typing import Any, TextIO
 
 
-async def run_cell(source: str, namespace: dict[str, Any]) -> tuple[Any, str]:
+class _Tee(io.StringIO):
+    """Keeps what is printed, and lets a person see it at once; it is a terminal where the person's end is one."""
+
+    def __init__(self, echo: TextIO | None) -> None:
+        super().__init__()
+        self._echo = echo
+
+    def write(self, text: str) -> int:
+        if self._echo:
+            self._echo.write(text)
+        return super().write(text)
+
+    def flush(self) -> None:
+        if self._echo:
+            self._echo.flush()
+
+    def isatty(self) -> bool:
+        return bool(self._echo and self._echo.isatty())
+
+
+async def run_cell(source: str, namespace: dict[str, Any], *, echo: bool) -> tuple[Any, str]:
     """Run one cell.
 
     Args:
         source: Python of our own; never text from outside.
         namespace: The notebook's variables; changed.
+        echo: Whether what it prints is also printed at once.
 
     Returns:
         The value of the last expression (None where the cell ends with a statement), and what was printed.
     """
     tree = ast.parse(source)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    printed = io.StringIO()
+    printed = _Tee(sys.stdout if echo else None)
     with contextlib.redirect_stdout(printed):
         await _evaluate(compile(tree, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), namespace)
         value = None

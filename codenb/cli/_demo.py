@@ -63,11 +63,9 @@ class _Telling:
         self._say(f"\n{self._bold(Step(chapter.prose).heading)}")
         if text := Step(chapter.prose).text:
             self._say(text)
-        value, printed = await run_cell(chapter.code, self.namespace)
+        value, printed = await run_cell(chapter.code, self.namespace, echo=not self.quiet)
         shown = _bundle(value)
         self.steps.append(Step(chapter.prose, chapter.code, printed, shown))
-        if printed:
-            self._say("\n" + printed.rstrip())
         if isinstance(value, Shown):
             self._say("\n" + to_text(value.view(), self.width, color=self.colour))
         return value

@@ -49,8 +49,8 @@ def chapters(scenario: Scenario, approver: str) -> list[Chapter]:
             f"answer = await nb.consult({scenario.question!r}, context)\nanswer",
         ),
         Chapter(
-            "## Approve, carry out, verify\n\nAn approval is bound to exactly what was previewed. Afterwards the state is"
-            " read again: done is what can be seen.",
+            "## Approve, carry out, verify\n\nAn approval is bound to exactly what was previewed. Afterwards the state"
+            " is read again: done is what can be seen.",
             f"outcomes = await nb.execute(answer.proposals, approver={approver})\noutcomes",
             needs_proposals=True,
         ),
