@@ -1,0 +1,10 @@
+"""The kernel of every MCP server of codenb's kind.
+
+A server's own files say what its tools read and what they would change. What all servers must do alike is here, where
+no tool can forget it: previews, approval, applying exactly what was approved, bounds, redaction, errors.
+"""
+
+from codenb.servers._base._marks import changes, reads
+from codenb.servers._base._server import Server, make_server
+
+__all__ = ["Server", "changes", "make_server", "reads"]

@@ -1,0 +1,118 @@
+"""A change tool as the SDK sees it: the caller's arguments, and one parameter that only a person's answer can fill."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from mcp.server.auth.middleware.auth_context import get_access_token
+from mcp.server.auth.provider import principal_components
+from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.resolve import Elicit, Resolve
+
+from codenb.canonical import digest
+from codenb.errors import BadInput, ChangesOff, PreviewUsed
+from codenb.models import Outcome, Preview
+from codenb.servers._base._approval import (
+    Approval,
+    answer_model,
+    answered_reference,
+    declined,
+    question,
+    require_elicitation,
+)
+from codenb.servers._base._carrying import Carrier
+from codenb.servers._base._plans import ChangeTool, Planner
+from codenb.servers._base._store import PreviewStore, already_used
+
+_CONTEXT = "codenb_context"
+_ANSWER = "codenb_answer"
+
+
+def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """A function's annotations, evaluated.
+
+    Raises:
+        BadInput: One names a type that is not at module level.
+    """
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise BadInput(
+            f"{function.__qualname__}: {error}: a tool's annotations name types that are defined at module level"
+        ) from error
+
+
+def principal() -> str:
+    """Who calls, as far as a token proves it; `local` on stdio and in process."""
+    token = get_access_token()
+    return "local" if token is None else digest(list(principal_components(token)))
+
+
+def asking(tool: ChangeTool, planner: Planner, carrier: Carrier, store: PreviewStore) -> Callable[..., Any]:
+    """Make the function that is registered for a change tool.
+
+    In the 2025 protocol the question is asked while the call waits. In the 2026 protocol the call ends with the
+    question and comes again with the answer, and everything up to the question runs again too.
+    """
+
+    async def ask(**values: Any) -> Elicit[Approval]:
+        context: Context[Any, Any] = values.pop(_CONTEXT)
+        require_elicitation(context, tool.name)
+        slot = planner.slot(principal(), tool.name, values)
+        preview: Preview | None = None
+        if context.request_state is not None:
+            preview = await _asked_before(store, slot, answered_reference(context.input_responses, tool.name))
+        if preview is None:
+            plan = await planner.plan(tool, values, {})
+            if refusal := planner.refusal(plan):
+                raise ChangesOff(refusal)
+            preview = planner.preview(plan)
+            await store.save(preview, slot)
+        return Elicit(question(preview), answer_model(preview))
+
+    async def change(**values: Any) -> Outcome:
+        answer: ElicitationResult[Approval] = values.pop(_ANSWER)
+        if not isinstance(answer, AcceptedElicitation) or not answer.data.approve:
+            raise declined(tool.name)
+        slot = planner.slot(principal(), tool.name, values)
+        return await carrier.carry_out(tool, values, slot, answer.data.preview)
+
+    hints = hints_of(tool.function)
+    arguments = [
+        parameter.replace(annotation=hints.get(name, Any))
+        for name, parameter in inspect.signature(tool.function).parameters.items()
+        if name != "fixed"
+    ]
+    _shape(ask, f"ask_{tool.name}", [*arguments, _keyword(_CONTEXT, Context[Any, Any])], Elicit[Approval])
+    _shape(
+        change,
+        tool.name,
+        [*arguments, _keyword(_ANSWER, Annotated[ElicitationResult[Approval], Resolve(ask)])],
+        Outcome,
+    )
+    return change
+
+
+async def _asked_before(store: PreviewStore, slot: str, reference: str | None) -> Preview | None:
+    """The preview that an earlier round of this call asked about: the one its answer names, else the newest."""
+    kept = await store.find(reference) if reference else None
+    if kept is None or kept.slot != slot:
+        return await store.newest_waiting(slot)
+    if kept.state != "waiting":
+        raise PreviewUsed(already_used(kept.preview.reference))
+    return kept.preview
+
+
+def _keyword(name: str, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
+
+
+def _shape(function: Callable[..., Any], name: str, parameters: list[inspect.Parameter], returns: Any) -> None:
+    """Give a function the name and the signature that the SDK reads its arguments from."""
+    function.__name__ = name
+    function.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
+    function.__annotations__ = {item.name: item.annotation for item in parameters} | {"return": returns}

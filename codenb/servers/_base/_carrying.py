@@ -1,0 +1,187 @@
+"""Carrying out an approved change: consume the approval, look again, write, and keep what came of it.
+
+From the moment the approval is consumed the work belongs to a task of its own: a caller who cancels or disconnects
+no longer stops it, and its outcome is kept under the preview's reference, where it can be asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio
+from pydantic import JsonValue
+
+from codenb.errors import (
+    AnswerTooLarge,
+    ChangesOff,
+    CodenbError,
+    ConfigError,
+    Conflict,
+    ConnectionLost,
+    DeadlineExceeded,
+    PreviewStale,
+    ProtocolFault,
+)
+from codenb.models import Outcome, Preview
+from codenb.models.change import OutcomeStatus
+from codenb.servers._base._answers import NotApplied, said
+from codenb.servers._base._moved import what_moved
+from codenb.servers._base._plans import ChangeTool, Planner
+from codenb.servers._base._store import Claim, PreviewStore
+
+TRIES = 3
+
+_LOST = (ConnectionLost, DeadlineExceeded, ProtocolFault, AnswerTooLarge)
+"""Errors of a write that may have been made all the same."""
+
+_RUNNING: set[asyncio.Task[Any]] = set()
+"""Held here, because an event loop holds its tasks only weakly."""
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One change on its way, so that whoever ends it knows how far it came."""
+
+    claim: Claim
+    started_at: datetime
+    writing: bool = False
+
+    @property
+    def preview(self) -> Preview:
+        return self.claim.preview
+
+    def outcome(self, status: OutcomeStatus, *, message: str = "", answer: JsonValue = None) -> Outcome:
+        return Outcome(
+            status=status,
+            call=self.preview.call,
+            summary=self.preview.change.summary,
+            message=message,
+            reference=self.preview.reference,
+            started_at=self.started_at,
+            duration_ms=(datetime.now(UTC) - self.started_at).total_seconds() * 1000,
+            answer=answer,
+        )
+
+    def failure(self, error: BaseException) -> Outcome:
+        """What is known of the change after this error."""
+        message = said(error, self.preview.call.tool)[0]
+        if not self.writing or isinstance(error, Conflict):
+            return self.outcome("refused", message=message)
+        if isinstance(error, CodenbError) and not isinstance(error, _LOST):
+            return self.outcome("failed", message=message)
+        return self.outcome(
+            "unknown",
+            message=f"{message}; it is not known whether the change was made: read {self.preview.change.entity} back "
+            f"before trying again",
+        )
+
+
+@dataclass(slots=True)
+class Carrier:
+    """Carries out the approved changes of one server.
+
+    Attributes:
+        planner: Looks again before each write.
+        store: Where the approvals are consumed.
+        timeout_s: How long carrying one out may take.
+        log: Where it is said when an outcome could not be kept.
+    """
+
+    planner: Planner
+    store: PreviewStore
+    timeout_s: float
+    log: logging.Logger
+    _running: set[asyncio.Task[Any]] = field(default_factory=set, init=False)
+
+    async def carry_out(self, tool: ChangeTool, arguments: Mapping[str, Any], slot: str, reference: str) -> Outcome:
+        """Consume an approval and apply its change.
+
+        Args:
+            tool: Which.
+            arguments: Validated, the same that were previewed.
+            slot: Of the call.
+            reference: `DIGEST.ID`, approved.
+
+        Raises:
+            PreviewUsed: It was consumed before.
+            PreviewStale: It expired.
+            NotApplied: It was consumed and tried, and is not known to have been made; the cause says why.
+        """
+        task = asyncio.create_task(self._carry_out(tool, arguments, slot, reference))
+        for running in (self._running, _RUNNING):
+            running.add(task)
+            task.add_done_callback(running.discard)
+        outcome, error = await asyncio.shield(task)
+        if error is not None:
+            raise NotApplied(outcome) from error
+        return outcome
+
+    async def drain(self) -> None:
+        """Wait for every change that is being carried out; being cancelled meanwhile does not shorten it."""
+        cancelled: asyncio.CancelledError | None = None
+        with anyio.CancelScope(shield=True):
+            while self._running:
+                try:
+                    await asyncio.wait(self._running)
+                except asyncio.CancelledError as error:
+                    cancelled = error
+        if cancelled is not None:
+            raise cancelled
+
+    async def _carry_out(
+        self, tool: ChangeTool, arguments: Mapping[str, Any], slot: str, reference: str
+    ) -> tuple[Outcome, Exception | None]:
+        attempt = _Attempt(await self.store.claim(reference, slot), datetime.now(UTC))
+        problem: Exception | None = None
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                answer = await self._applied(attempt, tool, arguments)
+            outcome = attempt.outcome("applied", answer=answer)
+        except asyncio.CancelledError:
+            await self._settle(attempt, attempt.failure(DeadlineExceeded("the server was stopped")))
+            raise
+        except TimeoutError as error:
+            problem = DeadlineExceeded(f"{tool.name} was not done within {self.timeout_s:g} s")
+            problem.__cause__ = error
+            outcome = attempt.failure(problem)
+        except Exception as error:  # noqa: BLE001  a write may raise anything; what is known of it must be kept
+            problem = error
+            outcome = attempt.failure(error)
+        await self._settle(attempt, outcome)
+        return outcome, problem
+
+    async def _applied(self, attempt: _Attempt, tool: ChangeTool, arguments: Mapping[str, Any]) -> JsonValue:
+        approved = attempt.preview
+        for left in range(TRIES - 1, -1, -1):
+            attempt.writing = False
+            plan = await self.planner.plan(tool, arguments, approved.change.fixed)
+            if refusal := self.planner.refusal(plan):
+                raise ChangesOff(refusal)
+            if plan.digest != approved.digest:
+                moved = what_moved(approved, self.planner.preview(plan))
+                raise PreviewStale(f"since it was approved, this moved: {moved}; nothing was changed, preview again")
+            write = plan.change.write
+            assert write is not None
+            attempt.writing = True
+            try:
+                answer = await write()
+            except Conflict:
+                if not left:
+                    raise
+            else:
+                redacted: JsonValue = self.planner.settings().redactor().value(answer)
+                return redacted
+        raise AssertionError("the last try returns or raises")
+
+    async def _settle(self, attempt: _Attempt, outcome: Outcome) -> None:
+        try:
+            await self.store.settle(attempt.claim, outcome)
+        except (ConfigError, sqlite3.Error):
+            # What was done was done; the caller hears of it even where it could not be kept.
+            self.log.exception("the outcome of %s could not be kept", outcome.reference)

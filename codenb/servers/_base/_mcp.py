@@ -1,0 +1,141 @@
+"""The SDK's server with our manners: unknown arguments are errors, every answer is bounded, every error is one line."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+from mcp.server import MCPServer
+from mcp.server.mcpserver.context import Context
+from mcp.server.mcpserver.tools import Tool
+from mcp.server.request_state import RequestStateSecurity
+from mcp.shared.exceptions import MCPError
+from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
+
+from codenb.errors import BadInput, UnknownTool
+from codenb.redaction import Redactor
+from codenb.redaction import redactor as default_redactor
+from codenb.servers._base._answers import answer, refusal
+from codenb.servers._base._docs import described
+from codenb.servers._base._marks import Mark
+
+
+class KernelServer(MCPServer[None]):
+    """An `MCPServer` whose tools are marked."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: str,
+        instructions: str | None,
+        answer_bytes: int,
+        redactor: Callable[[], Redactor],
+        lifespan: Callable[[], contextlib.AbstractAsyncContextManager[None]],
+        request_state_security: RequestStateSecurity | None,
+    ) -> None:
+        @contextlib.asynccontextmanager
+        async def lived(_: MCPServer[None]) -> AsyncIterator[None]:
+            async with lifespan():
+                yield
+
+        with _root_logger_untouched():
+            super().__init__(
+                name,
+                version=version,
+                instructions=instructions,
+                lifespan=lived,
+                request_state_security=request_state_security,
+            )
+        self._answer_bytes = answer_bytes
+        self._redactor = redactor
+        self._marks: dict[str, Mark] = {}
+        self._log = logging.getLogger(f"codenb.servers.{name}")
+
+    def add(self, function: Callable[..., Any], mark: Mark, *, name: str, documented: Callable[..., Any]) -> None:
+        """Register a function as a tool.
+
+        Args:
+            function: What is called.
+            mark: What it is.
+            name: Of the tool.
+            documented: Whose docstring describes it.
+        """
+        description, arguments = described(documented)
+        self.add_tool(
+            function,
+            name=name,
+            title=name.replace("_", " "),
+            description=description,
+            annotations=ToolAnnotations(
+                read_only_hint=mark.kind == "reads",
+                destructive_hint=mark.destructive,
+                idempotent_hint=mark.kind == "reads",
+            ),
+            meta=mark.meta,
+        )
+        self._marks[name] = mark
+        parameters = self.registered(name).parameters
+        parameters["additionalProperties"] = False
+        for argument, text in arguments.items():
+            if argument in parameters["properties"]:
+                parameters["properties"][argument].setdefault("description", text)
+
+    def registered(self, name: str) -> Tool:
+        """The tool of this name.
+
+        Raises:
+            UnknownTool: There is none; the message names those there are.
+        """
+        tool = self._tool_manager.get_tool(name)
+        if tool is None:
+            raise UnknownTool(f"server {self.name} has no tool {name!r}: it has {', '.join(sorted(self._marks))}")
+        return tool
+
+    def validated(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Arguments as the tool's function takes them, with defaults filled in.
+
+        Raises:
+            UnknownTool: There is no such tool.
+            BadInput: An argument is unknown.
+            ValidationError: An argument has the wrong form.
+        """
+        tool = self.registered(name)
+        self._require_known(tool, arguments)
+        return tool.fn_metadata.validate_arguments(arguments)
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool; whatever goes wrong becomes an answer that says what to do."""
+        redactor = default_redactor()
+        try:
+            redactor = self._redactor()
+            self._require_known(self.registered(name), arguments)
+            result = await super().call_tool(name, arguments, context)
+            if isinstance(result, CallToolResult):
+                return answer(result, redactor, name, self._answer_bytes)
+        except MCPError:
+            raise
+        except Exception as error:  # noqa: BLE001  a tool may raise anything, and the caller must be told
+            changes = name in self._marks and self._marks[name].kind == "changes"
+            return refusal(error, redactor, name, changes=changes, log=self._log)
+        return result
+
+    def _require_known(self, tool: Tool, arguments: dict[str, Any]) -> None:
+        known = tool.parameters["properties"]
+        if unknown := [argument for argument in arguments if argument not in known]:
+            raise BadInput(f"{tool.name} has no argument {unknown[0]!r}: it takes {', '.join(known) or 'none'}")
+
+
+@contextlib.contextmanager
+def _root_logger_untouched() -> Iterator[None]:
+    """The SDK calls `logging.basicConfig`, which does nothing where the root logger has a handler."""
+    root, placeholder = logging.getLogger(), logging.NullHandler()
+    root.addHandler(placeholder)
+    try:
+        yield
+    finally:
+        root.removeHandler(placeholder)

@@ -1,0 +1,154 @@
+"""What a change tool would do at this moment, and whether it may.
+
+A plan is made of fresh reads each time. Its digest is of what is true; what is kept and shown of it, the preview, has
+its secrets replaced first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import ipaddress
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pydantic_core
+from pydantic import JsonValue
+
+from codenb.canonical import canonical_json, digest
+from codenb.config import Settings
+from codenb.errors import AnswerTooLarge, BadInput
+from codenb.models import Change, Place, Preview, ToolCall
+
+PREVIEW_TTL = timedelta(minutes=30)
+PREVIEW_BYTES = 500_000
+"""Before and after together; an answer carries them twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeTool:
+    """A `@changes` function under its tool's name."""
+
+    name: str
+    function: Callable[..., Any]
+
+    @property
+    def takes_fixed(self) -> bool:
+        """Whether it settles values at the preview that are applied as they are."""
+        return "fixed" in inspect.signature(self.function).parameters
+
+    async def change(self, arguments: Mapping[str, Any], fixed: Mapping[str, JsonValue]) -> Change:
+        """Run it; it reads and plans, and changes nothing."""
+        values = {**arguments, "fixed": dict(fixed)} if self.takes_fixed else dict(arguments)
+        if inspect.iscoroutinefunction(self.function):
+            change = await self.function(**values)
+        else:
+            change = await asyncio.to_thread(self.function, **values)
+        if not isinstance(change, Change) or change.write is None:
+            raise TypeError(f"a @changes function returns Change(...).written_by(write), not {type(change).__name__}")
+        return change
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would happen, where, by which call."""
+
+    place: Place
+    call: ToolCall
+    change: Change
+
+    @property
+    def digest(self) -> str:
+        """What an approval is bound to."""
+        return self.change.digest(self.place, self.call)
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Makes the plans of one server.
+
+    Attributes:
+        server: Its name.
+        place: Which system it acts on, asked anew for every plan.
+        settings: What may be changed, and what is secret.
+    """
+
+    server: str
+    place: Callable[[], Awaitable[Place]]
+    settings: Callable[[], Settings]
+
+    def call(self, tool: str, arguments: Mapping[str, Any]) -> ToolCall:
+        """The canonical call: validated arguments with defaults filled in, as JSON data."""
+        return ToolCall(server=self.server, tool=tool, arguments=pydantic_core.to_jsonable_python(dict(arguments)))
+
+    def slot(self, principal: str, tool: str, arguments: Mapping[str, Any]) -> str:
+        """Whose call this is: an approval counts only for the same call by the same caller."""
+        return digest({"principal": principal, "call": self.call(tool, arguments).to_dict()})
+
+    async def plan(self, tool: ChangeTool, arguments: Mapping[str, Any], fixed: Mapping[str, JsonValue]) -> Plan:
+        """What the tool would do now.
+
+        Args:
+            tool: Which.
+            arguments: Validated.
+            fixed: What an earlier plan of the same change settled; empty the first time.
+        """
+        change = await tool.change(arguments, fixed)
+        size = len(canonical_json([change.before, change.after]))
+        if size > PREVIEW_BYTES:
+            raise AnswerTooLarge(
+                f"{change.summary}: before and after have {size:,} bytes, over the limit of {PREVIEW_BYTES:,}, "
+                f"and nobody can approve what nobody can read: change less at once"
+            )
+        return Plan(await self.place(), self.call(tool.name, arguments), change)
+
+    def refusal(self, plan: Plan) -> str | None:
+        """Why the plan may not be carried out, and which setting would allow it; None when it may."""
+        return self._refusal(plan.place, plan.change.entity.namespace)
+
+    def may_change(self, place: Place) -> tuple[tuple[str, ...], str]:
+        """The namespaces there that may be changed (`*` is all), or why there are none."""
+        listed = self.settings().changes.get(place.identity, ())
+        wanted = dict.fromkeys(["*", *listed])
+        refusals = {name: self._refusal(place, None if name == "*" else name) for name in wanted}
+        allowed = tuple(name for name, refusal in refusals.items() if refusal is None)
+        return (("*",) if "*" in allowed else allowed), "" if allowed else refusals["*"] or ""
+
+    def _refusal(self, place: Place, namespace: str | None) -> str | None:
+        allowed, why = self.settings().may_change(place.identity, namespace)
+        if allowed and place.embedded and not _on_this_machine(place.address):
+            return (
+                f"changes are off: {place.address} calls itself the embedded world, which is only ever on this "
+                f"machine: check which cluster {place.name} is"
+            )
+        return None if allowed else str(why)
+
+    def preview(self, plan: Plan) -> Preview:
+        """The plan as it is kept and shown: a new id, and no secrets."""
+        redactor = self.settings().redactor()
+        shown = redactor.value({"call": plan.call.to_dict(), "change": plan.change.to_dict()})
+        if shown["change"]["fixed"] != plan.change.to_dict()["fixed"]:
+            raise BadInput(f"{plan.call.tool} settles a secret in advance; a preview cannot keep one")
+        now = datetime.now(UTC)
+        return Preview(
+            id=secrets.token_hex(16),
+            digest=plan.digest,
+            call=ToolCall.from_dict(shown["call"]),
+            place=plan.place,
+            change=Change.from_dict(shown["change"]),
+            created_at=now,
+            expires_at=now + PREVIEW_TTL,
+            refusal=self.refusal(plan),
+        )
+
+
+def _on_this_machine(address: str) -> bool:
+    host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

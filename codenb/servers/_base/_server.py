@@ -1,0 +1,237 @@
+"""`make_server`: what every server of codenb's kind has, so that a server's own files hold only its subject."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from functools import cached_property
+from typing import Any, TypeVar
+
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp.server.request_state import RequestStateSecurity
+from pydantic import JsonValue
+
+from codenb import __version__
+from codenb.config import Settings, load
+from codenb.errors import BadInput, CodenbError
+from codenb.models import Outcome, Place, Preview, ServerAbout
+from codenb.redaction import Redactor
+from codenb.servers._base import _marks
+from codenb.servers._base._answers import ANSWER_BYTES
+from codenb.servers._base._asking import asking, principal
+from codenb.servers._base._carrying import Carrier
+from codenb.servers._base._mcp import KernelServer
+from codenb.servers._base._plans import ChangeTool, Planner
+from codenb.servers._base._store import PreviewStore
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Server:
+    """One MCP server and its tools; made by `make_server`.
+
+    Declaring tools connects nothing and reads no configuration; both happen when a tool is called.
+
+    Attributes:
+        name: Its name.
+        version: Its version.
+        mcp: The SDK's server, for `Client(server.mcp)`, `streamable_http_app()`, and more resources and prompts.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: str,
+        instructions: str | None,
+        place: Callable[[], Awaitable[Place]] | None,
+        settings: Settings | None,
+        change_timeout_s: float,
+        answer_bytes: int,
+        request_state_security: RequestStateSecurity | None,
+    ) -> None:
+        self.name = name
+        self.version = version
+        self._given_settings = settings
+        self._place = place
+        self._change_tools: dict[str, ChangeTool] = {}
+        self._planner = Planner(name, self.place, lambda: self.settings)
+        self._store = PreviewStore(lambda: self.settings.state_dir)
+        log = logging.getLogger(f"codenb.servers.{name}")
+        self._carrier = Carrier(self._planner, self._store, change_timeout_s, log)
+        self.mcp = KernelServer(
+            name,
+            version=version,
+            instructions=instructions,
+            answer_bytes=answer_bytes,
+            redactor=self._redactor,
+            lifespan=self._lifespan,
+            request_state_security=request_state_security,
+        )
+        self.mcp.resource("about://server", mime_type="application/json")(self._about_resource)
+        self.mcp.resource("preview://{reference}", mime_type="application/json")(self._preview_resource)
+        self.add(self.preview_change)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What is configured; read from the project folder where none was given."""
+        return self._given_settings or load()
+
+    def reads(self, *, ttl_s: float | None = None, untrusted: bool = True, version: str = "1") -> Callable[[F], F]:
+        """Register a function as a tool that only reads; see `codenb.reads`."""
+        return self._registering(_marks.reads(ttl_s=ttl_s, untrusted=untrusted, version=version))
+
+    def changes(self, *, destructive: bool = False, undo: str | None = None, version: str = "1") -> Callable[[F], F]:
+        """Register a function as a tool that plans a change; see `codenb.changes`."""
+        return self._registering(_marks.changes(destructive=destructive, undo=undo, version=version))
+
+    def add(self, function: Callable[..., Any], *, name: str | None = None) -> None:
+        """Register a function, or a bound method, that is marked with `@reads` or `@changes`.
+
+        Args:
+            function: Its signature is the tool's input schema, its return annotation the output schema, its docstring
+                the description.
+            name: Of the tool; None is the function's own.
+        """
+        mark = _marks.mark_of(function)
+        tool = name or function.__name__
+        if mark.kind == "changes":
+            self._change_tools[tool] = change = ChangeTool(tool, function)
+            registered = asking(change, self._planner, self._carrier, self._store)
+        else:
+            registered = function
+        self.mcp.add(registered, mark, name=tool, documented=function)
+
+    @_marks.reads()
+    async def preview_change(self, tool: str, arguments: dict[str, JsonValue]) -> Preview:
+        """What a tool that changes something would do, without doing it and without asking anybody.
+
+        Args:
+            tool: A tool of this server whose kind is `changes`.
+            arguments: Its arguments.
+
+        Returns:
+            Before, after, owner, how to tell that it worked, the undo, the digest that an approval is bound to, and
+            the reason why it would be refused as things stand.
+        """
+        change = self._change_tools.get(tool)
+        if change is None:
+            self.mcp.registered(tool)
+            able = ", ".join(sorted(self._change_tools)) or "none"
+            raise BadInput(f"{tool} changes nothing, so it has no preview: the tools that change something are {able}")
+        values = self.mcp.validated(tool, arguments)
+        preview = self._planner.preview(await self._planner.plan(change, values, {}))
+        await self._store.save(preview, self._planner.slot(principal(), tool, values))
+        return preview
+
+    async def place(self) -> Place:
+        """Which system this server acts on; one without a place of its own is known by its name."""
+        if self._place is None:
+            return Place(kind="server", name=self.name, address="", identity=f"server:{self.name}")
+        return await self._place()
+
+    async def about(self) -> ServerAbout:
+        """What this server says of itself; a place that cannot be told is part of the answer."""
+        try:
+            place = await self.place() if self._place is not None else None
+        except CodenbError as error:
+            return ServerAbout(
+                name=self.name, version=self.version, place_problem=str(error), changes_reason=str(error)
+            )
+        namespaces, why = self._planner.may_change(place or await self.place())
+        return ServerAbout(name=self.name, version=self.version, place=place, changes=namespaces, changes_reason=why)
+
+    async def drain(self) -> None:
+        """Wait for the changes that are being carried out."""
+        await self._carrier.drain()
+
+    async def _about_resource(self) -> str:
+        return json.dumps((await self.about()).to_dict())
+
+    async def _preview_resource(self, reference: str) -> str:
+        kept = await self._store.find(reference)
+        if kept is None:
+            raise ResourceNotFoundError(f"no preview {reference} is kept here: it expired, or was made elsewhere")
+        preview = kept.preview
+        if kept.state == "killed":
+            preview = preview.model_copy(update={"outcome": _killed(preview)})
+        return json.dumps(preview.to_dict())
+
+    def _redactor(self) -> Redactor:
+        return self.settings.redactor()
+
+    def _registering(self, mark: Callable[[F], F]) -> Callable[[F], F]:
+        def register(function: F) -> F:
+            self.add(mark(function))
+            return function
+
+        return register
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await self.drain()
+
+
+def make_server(
+    name: str,
+    *,
+    version: str = __version__,
+    instructions: str | None = None,
+    tools: Iterable[Callable[..., Any]] = (),
+    gather: Callable[..., Any] | None = None,
+    place: Callable[[], Awaitable[Place]] | None = None,
+    settings: Settings | None = None,
+    change_timeout_s: float = 600,
+    answer_bytes: int = ANSWER_BYTES,
+    request_state_security: RequestStateSecurity | None = None,
+) -> Server:
+    """Make an MCP server of codenb's kind.
+
+    Args:
+        name: Letters, digits, hyphens.
+        version: What the server says of itself.
+        instructions: For the model that uses it: what it is for, in a few sentences.
+        tools: Functions or bound methods marked with `@reads` or `@changes`; more come with `server.reads()`,
+            `server.changes()` and `server.add()`.
+        gather: Marked with `@reads`; becomes `gather_context(target)`.
+        place: Which system it acts on; it is asked before each change, so it may keep what cannot move. None is
+            the server itself, with the identity `server:NAME` under `[changes]`.
+        settings: None reads the project's when they are first needed.
+        change_timeout_s: How long carrying out one change may take, in seconds.
+        answer_bytes: Largest answer, as JSON.
+        request_state_security: Keys that several processes of one HTTP server share; None is a key of this process.
+
+    Returns:
+        The server; nothing is connected yet.
+    """
+    server = Server(
+        name,
+        version=version,
+        instructions=instructions,
+        place=place,
+        settings=settings,
+        change_timeout_s=change_timeout_s,
+        answer_bytes=answer_bytes,
+        request_state_security=request_state_security,
+    )
+    for tool in tools:
+        server.add(tool)
+    if gather is not None:
+        server.add(gather, name="gather_context")
+    return server
+
+
+def _killed(preview: Preview) -> Outcome:
+    return Outcome(
+        status="unknown",
+        call=preview.call,
+        summary=preview.change.summary,
+        message=f"the server was stopped while it carried this out: read {preview.change.entity} back to see whether "
+        f"the change was made",
+        reference=preview.reference,
+    )

@@ -1,0 +1,241 @@
+"""Where previews wait to be approved, and where what came of them is kept.
+
+An approval may be sent twice, by two connections, to two processes; what makes it count once is one SQL statement on a
+file that they all share. A row that was used and has no outcome is either being applied at this moment or was being
+applied when its process was killed. The two are told apart by a lock that lives exactly as long as the process that
+applies: another SQLite file, held exclusively, because the system frees that lock however the process ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NoReturn
+
+from codenb.errors import ConfigError, PreviewStale, PreviewUsed
+from codenb.models import Outcome, Preview
+
+KEPT_S = 30 * 24 * 3600
+WAITING_ROWS = 1000
+
+_BUSY_S = 10.0
+_REFERENCE = re.compile(r"([0-9a-f]{64})\.([0-9a-f]{32})")
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS previews (
+    id TEXT PRIMARY KEY,
+    digest TEXT NOT NULL,
+    slot TEXT NOT NULL,
+    preview TEXT NOT NULL,
+    created REAL NOT NULL,
+    expires REAL NOT NULL,
+    used REAL,
+    outcome TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS previews_by_slot ON previews (slot, created);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One row: the preview, and how far it has come."""
+
+    preview: Preview
+    slot: str
+    state: Literal["waiting", "applying", "done", "killed"]
+
+
+@dataclass(slots=True)
+class Claim:
+    """A preview that was consumed by this process; while it is held, others see it as being applied."""
+
+    preview: Preview
+    lock: sqlite3.Connection
+    path: Path
+
+    def release(self) -> None:
+        """Let go, after the outcome was kept."""
+        self.lock.close()
+        self.path.unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class PreviewStore:
+    """Previews in one SQLite file; a connection an operation, so that there is nothing to close.
+
+    Attributes:
+        folder: Says which is the state folder, asked when it is needed.
+    """
+
+    folder: Callable[[], Path]
+
+    async def save(self, preview: Preview, slot: str) -> None:
+        """Keep a preview until it is approved or expires."""
+        await asyncio.to_thread(self._save, preview, slot)
+
+    async def newest_waiting(self, slot: str) -> Preview | None:
+        """The newest preview of this call by this caller that was not used yet."""
+        return await asyncio.to_thread(self._newest_waiting, slot)
+
+    async def find(self, reference: str) -> Kept | None:
+        """The row that `DIGEST.ID` names."""
+        return await asyncio.to_thread(self._find, reference)
+
+    async def claim(self, reference: str, slot: str) -> Claim:
+        """Consume a preview, before the first write.
+
+        Raises:
+            PreviewUsed: It was used before, or is being used.
+            PreviewStale: It expired, or is not one of this caller and call.
+        """
+        return await asyncio.to_thread(self._claim, reference, slot)
+
+    async def settle(self, claim: Claim, outcome: Outcome) -> None:
+        """Keep what came of it, and let go of the claim."""
+        await asyncio.to_thread(self._settle, claim, outcome)
+
+    def _save(self, preview: Preview, slot: str) -> None:
+        now = time.time()
+        row = (preview.id, preview.digest, slot, preview.model_dump_json(), now, preview.expires_at.timestamp())
+        with self._open() as db:
+            db.execute("DELETE FROM previews WHERE used IS NULL AND expires < ?", (now,))
+            db.execute("DELETE FROM previews WHERE used < ?", (now - KEPT_S,))
+            db.execute(
+                "DELETE FROM previews WHERE id IN "
+                "(SELECT id FROM previews WHERE used IS NULL ORDER BY created DESC LIMIT -1 OFFSET ?)",
+                (WAITING_ROWS - 1,),
+            )
+            db.execute(
+                "INSERT INTO previews (id, digest, slot, preview, created, expires) VALUES (?, ?, ?, ?, ?, ?)", row
+            )
+
+    def _newest_waiting(self, slot: str) -> Preview | None:
+        with self._open() as db:
+            row = db.execute(
+                "SELECT preview FROM previews WHERE slot = ? AND used IS NULL AND expires > ? "
+                "ORDER BY created DESC LIMIT 1",
+                (slot, time.time()),
+            ).fetchone()
+        return _preview(row[0]) if row else None
+
+    def _find(self, reference: str) -> Kept | None:
+        digest, preview_id = _parts(reference)
+        with self._open() as db:
+            row = db.execute(
+                "SELECT preview, slot, used, outcome FROM previews WHERE id = ? AND digest = ?", (preview_id, digest)
+            ).fetchone()
+        if row is None:
+            return None
+        preview, slot, used, outcome = _preview(row[0]), row[1], row[2], row[3]
+        if outcome is not None:
+            settled = Outcome.model_validate_json(outcome)
+            return Kept(preview.model_copy(update={"outcome": settled}), slot, "done")
+        if used is None:
+            return Kept(preview, slot, "waiting")
+        return Kept(preview, slot, "applying" if _is_held(self._lock_path(preview_id)) else "killed")
+
+    def _claim(self, reference: str, slot: str) -> Claim:
+        digest, preview_id = _parts(reference)
+        path = self._lock_path(preview_id)
+        lock = _hold(path)
+        if lock is None:
+            raise PreviewUsed(already_used(reference))
+        try:
+            with self._open() as db:
+                now = time.time()
+                row = db.execute(
+                    "UPDATE previews SET used = ? WHERE id = ? AND digest = ? AND slot = ? AND used IS NULL "
+                    "AND expires > ? RETURNING preview",
+                    (now, preview_id, digest, slot, now),
+                ).fetchone()
+                if row is None:
+                    _refuse(db, reference, preview_id)
+            return Claim(_preview(row[0]), lock, path)
+        except BaseException:
+            lock.close()
+            path.unlink(missing_ok=True)
+            raise
+
+    def _settle(self, claim: Claim, outcome: Outcome) -> None:
+        with self._open() as db:
+            db.execute("UPDATE previews SET outcome = ? WHERE id = ?", (outcome.model_dump_json(), claim.preview.id))
+        claim.release()
+
+    def _lock_path(self, preview_id: str) -> Path:
+        return self.folder() / "run" / f"applying-{preview_id}"
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        path = self.folder() / "previews.db"
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Made by us and not by SQLite, so that nobody else can ever read it; its WAL inherits the mode.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
+            try:
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = FULL")
+                db.executescript(_SCHEMA)
+                db.execute("BEGIN IMMEDIATE")
+                yield db
+                db.execute("COMMIT")
+            finally:
+                db.close()
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigError(f"the preview store {path} cannot be used: {error}") from error
+
+
+def _hold(path: Path) -> sqlite3.Connection | None:
+    """Take the lock that this file is; None when somebody has it."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        raise ConfigError(f"the preview store cannot lock {path}: {error}") from error
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError:
+        lock.close()
+        return None
+    return lock
+
+
+def _is_held(path: Path) -> bool:
+    if not path.exists():
+        return False
+    lock = _hold(path)
+    if lock is None:
+        return True
+    lock.close()
+    return False
+
+
+def _refuse(db: sqlite3.Connection, reference: str, preview_id: str) -> NoReturn:
+    row = db.execute("SELECT used FROM previews WHERE id = ?", (preview_id,)).fetchone()
+    if row and row[0] is not None:
+        raise PreviewUsed(already_used(reference))
+    raise PreviewStale("the preview expired or is not known here: nothing was changed; preview again")
+
+
+def _parts(reference: str) -> tuple[str, str]:
+    """Digest and id; what is not in that form names no row, and above all no file."""
+    match = _REFERENCE.fullmatch(reference)
+    return (match[1], match[2]) if match else ("", "")
+
+
+def _preview(text: str) -> Preview:
+    return Preview.model_validate_json(text)
+
+
+def already_used(reference: str) -> str:
+    """What is said to a second approval."""
+    return (
+        f"this approval was already used, and a preview is carried out once: "
+        f"what came of it is in preview://{reference}"
+    )
