@@ -17,9 +17,11 @@ _B64URL = "[A-Za-z0-9_-]"
 FORMATS: tuple[tuple[str, str], ...] = (
     (
         "private-key",
-        r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
-        r"(?:(?:[^-]|-(?!----)){0,20000}+-----END [A-Z0-9 ]{1,60}-----"
-        r"|(?:(?:\\{1,3}[nr]|\s){0,8}+[A-Za-z0-9+/=]{16,}+){0,1000}+)",
+        (
+            r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
+            r"(?:(?:[^-]|-(?!----)){0,20000}+-----END [A-Z0-9 ]{1,60}-----"
+            r"|(?:(?:\\{1,3}[nr]|\s){0,8}+[A-Za-z0-9+/=]{16,}+){0,1000}+)"
+        ),
     ),
     ("age-key", r"AGE-SECRET-KEY-1[0-9A-Z]{58}"),
     ("aws-access-key-id", r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
@@ -29,16 +31,20 @@ FORMATS: tuple[tuple[str, str], ...] = (
     ("github-token", r"(?:gh[pousr]_[A-Za-z0-9][A-Za-z0-9_.-]{18,2000}[A-Za-z0-9]|github_pat_[A-Za-z0-9_]{22,255})"),
     (
         "gitlab-token",
-        r"(?:gl(?:pat|dt|rt|rtr|cbt|ptt|ft|imt|agent|oas|soat|ffct|wt)-[A-Za-z0-9_-]{20,300}"
-        r"(?:\.[A-Za-z0-9]{2,9}){0,2}|GR1348941[A-Za-z0-9_-]{20,50})",
+        (
+            r"(?:gl(?:pat|dt|rt|rtr|cbt|ptt|ft|imt|agent|oas|soat|ffct|wt)-[A-Za-z0-9_-]{20,300}"
+            r"(?:\.[A-Za-z0-9]{2,9}){0,2}|GR1348941[A-Za-z0-9_-]{20,50})"
+        ),
     ),
     ("slack-token", r"(?:xox[abcdeoprs](?:\.xox[a-z])?-[A-Za-z0-9-]{10,300}|xapp-[0-9]-[A-Za-z0-9-]{10,300})"),
     ("stripe-key", r"(?:(?:sk|rk)_(?:live|test|prod)_[A-Za-z0-9]{10,250}|whsec_[A-Za-z0-9+/=]{20,100})"),
     ("anthropic-key", rf"sk-ant-{_B64URL}{{20,300}}"),
     (
         "openai-key",
-        rf"(?:sk-(?:proj|svcacct|admin|None)-{_B64URL}{{20,300}}|sk-(?:or-v1-)?[0-9a-f]{{32,128}}"
-        rf"|sk-(?=[a-z0-9_-]{{0,100}}[A-Z]){_B64URL}{{32,300}})",
+        (
+            rf"(?:sk-(?:proj|svcacct|admin|None)-{_B64URL}{{20,300}}|sk-(?:or-v1-)?[0-9a-f]{{32,128}}"
+            rf"|sk-(?=[a-z0-9_-]{{0,100}}[A-Z]){_B64URL}{{32,300}})"
+        ),
     ),
     ("npm-token", r"npm_[A-Za-z0-9]{36}"),
     ("pypi-token", rf"pypi-A{_B64URL}{{49,1000}}"),
@@ -50,11 +56,17 @@ FORMATS: tuple[tuple[str, str], ...] = (
     ("databricks-token", r"dapi[a-f0-9]{32}(?![A-Za-z0-9])"),
     ("digitalocean-token", r"do[opr]_v1_[a-f0-9]{64}"),
     ("sendgrid-key", rf"SG\.{_B64URL}{{22}}\.{_B64URL}{{43}}"),
-    ("jwt", rf"(?<![A-Za-z0-9_-])eyJ{_B64URL}{{6,}}+\.eyJ{_B64URL}{{6,}}+(?:\.{_B64URL}{{0,}}+){{0,3}}"),
+    (
+        "jwt",
+        rf"(?<![_-])eyJ{_B64URL}{{6,}}+\.eyJ{_B64URL}{{6,}}+(?:\.{_B64URL}{{0,}}+){{0,3}}",
+    ),
 )
 
+# A token begins a word; the n of a \n and the digits of a %3D that stand before it are no part of that word.
 _ANY_FORMAT = re.compile(
-    r"(?<![A-Za-z0-9])(?:" + "|".join(f"(?P<{kind.replace('-', '_')}>{form})" for kind, form in FORMATS) + ")"
+    r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2}))(?:"
+    + "|".join(f"(?P<{kind.replace('-', '_')}>{form})" for kind, form in FORMATS)
+    + ")"
 )
 
 # The secret is group 1; what stands around it is kept, because it says where the secret was.
@@ -103,11 +115,7 @@ def kind_of(secret: str) -> str:
 def is_basic(text: str) -> bool:
     """Whether the text is `user:password` in base64, as in Basic authorization and in a Docker configuration."""
     try:
-        user, colon, password = (
-            base64.b64decode(text, altchars=b"-_" if set("-_") & set(text) else None, validate=True)
-            .decode()
-            .partition(":")
-        )
+        decoded = base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True).decode()
     except (binascii.Error, ValueError):
         return False
-    return bool(colon and (user or password)) and user.isprintable() and password.isprintable()
+    return ":" in decoded.strip(":") and decoded.isprintable()

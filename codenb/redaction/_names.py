@@ -22,14 +22,15 @@ _SECRET = re.compile(
 )
 
 # A last word that turns "the secret" into "something about the secret".
-_ABOUT = frozenset(
-    "name names ref refs reference selector file files filename path paths dir directory mount type types kind id ids "
-    "count counts length size limit limits max min total usage used kept budget rate cost price input output per "
-    "ttl expiry expires expired expiration seconds minutes at in age time timestamp date "
-    "url uri endpoint host address port server service provider issuer audience audiences scope scopes "
-    "policy version mode class enabled disabled required optional valid status state namespace manager store "
-    "rotation reset format algorithm prefix label description title message error reason header field env var "
-    "io com org net sh review reviews request requests account controller".split()
+_ABOUT = re.compile(
+    r"(?x) names? | refs? | reference | selector | files? | filename | paths? | dir | directory | mount | types? |"
+    r" kind | ids? | counts? | length | size | limits? | max | min | total | usage | used | kept | budget | rate"
+    r" | cost | price | input | output | per | ttl | expiry | expires | expired | expiration | seconds | minutes"
+    r" | at | in | age | time | timestamp | date | url | uri | endpoint | host | address | port | server |"
+    r" service | provider | issuer | audiences? | scopes? | policy | version | mode | class | enabled | disabled"
+    r" | required | optional | valid | status | state | namespace | manager | store | rotation | reset | format"
+    r" | algorithm | prefix | label | description | title | message | error | reason | header | field | env |"
+    r" var | io | com | org | net | sh | reviews? | requests? | account | controller"
 )
 
 # Kubernetes and Helm write the name of a Secret object under these.
@@ -46,7 +47,7 @@ def is_secret_name(name: str) -> bool:
         name: As written, in any case style; of a Kubernetes label or a JSON pointer the part after the last slash.
     """
     words = _words(name)
-    if not words or words[-1] in _ABOUT:
+    if not words or _ABOUT.fullmatch(words[-1]):
         return False
     joined = "_".join(words)
     return bool(_SECRET.search(joined)) and not _OBJECT_NAME.search(joined)

@@ -15,7 +15,8 @@ from typing import Any
 from codenb.errors import ConfigError
 from codenb.redaction._formats import EMAIL, FORMATS, formatted, is_basic, kind_of
 from codenb.redaction._names import counts, is_secret_name
-from codenb.redaction._places import Span, after_scheme, harmless, placed
+from codenb.redaction._places import placed
+from codenb.redaction._values import Span, after_scheme, harmless
 
 _PROCESS_KEY = secrets.token_bytes(32)
 _KINDS = (*(kind for kind, _ in FORMATS), "secret", "configured", "email", "too-deep")
