@@ -1,0 +1,182 @@
+"""Create, replace, patch, delete."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from codenb.demo import patch
+from codenb.demo.api import lists, scaling
+from codenb.demo.api.requests import Request
+from codenb.demo.defaults import fill
+from codenb.demo.deletion import delete
+from codenb.demo.kinds import EVENT, NAMESPACE, NEW_EVENT, POD, Kind
+from codenb.demo.live import Live
+from codenb.demo.objects import Obj, clone, dig, name_of, uid_of
+from codenb.demo.status import bad_request, conflict, forbidden, method_not_allowed, not_embedded, success
+from codenb.demo.validation import check, check_strictly
+
+_SYSTEM_NAMESPACES = frozenset({"default", "kube-system", "kube-public"})
+
+
+def create(live: Live, request: Request) -> Obj:
+    """Store a new object; answers the object."""
+    kind, http = request.target.kind, request.http
+    if kind is NEW_EVENT:
+        raise not_embedded("writing events.k8s.io/v1; core events can be written")
+    sent = _object(request, http.json())
+    namespace = sent["metadata"].setdefault("namespace", request.target.namespace) if kind.namespaced else ""
+    if namespace != request.target.namespace:
+        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+    obj = _prepared(live, request, sent, None)
+    return live.sim.store.create(_stored(kind), obj, request.manager, keep=not request.dry_run)
+
+
+def update(live: Live, request: Request) -> Obj:
+    """Replace an object; answers it."""
+    body = request.http.json()
+    if request.target.subresource == "scale":
+        return scaling.write(live, request, lambda _: _mapping(body))
+    sent = _object(request, body)
+    return _store(live, request, lambda _before: sent)
+
+
+def modify(live: Live, request: Request) -> Obj:
+    """Patch an object; answers it."""
+    http = request.http
+    patch.check_type(http.content_type)
+    body = http.json()
+    if request.target.subresource == "scale":
+        return scaling.write(live, request, lambda before: patch.apply(http.content_type, before, body))
+    return _store(live, request, lambda before: patch.apply(http.content_type, before, body))
+
+
+def _store(live: Live, request: Request, change: Callable[[Obj], Any]) -> Obj:
+    target, store = request.target, live.sim.store
+    kind = _stored(target.kind)
+    before = store.get(kind, target.namespace, target.name)
+    sent = _object(request, change(before))
+    if sent["metadata"].get("name") != target.name:
+        raise bad_request(
+            f"the name of the object ({sent['metadata'].get('name')}) does not match the name on the URL ({target.name})"
+        )
+    if target.subresource == "status":
+        sent = clone(before) | {"status": sent.get("status", {}), "metadata": sent["metadata"]}
+    elif kind.status:
+        sent["status"] = before.get("status", {})
+    if kind.namespaced:
+        sent["metadata"].setdefault("namespace", target.namespace)
+    obj = _prepared(live, request, sent, before)
+    return store.update(kind, obj, request.manager, subresource=target.subresource, keep=not request.dry_run)
+
+
+def _prepared(live: Live, request: Request, sent: Obj, before: Obj | None) -> Obj:
+    kind = request.target.kind
+    if request.http.query.get("fieldValidation") == "Strict":
+        check_strictly(kind, sent)
+    _check_shape(kind, sent)
+    obj = fill(_stored(kind), sent)
+    check(kind, obj, before)
+    live.admission.check(kind, obj, before)
+    return obj
+
+
+def _check_shape(kind: Kind, sent: Obj) -> None:
+    spec = sent.get("spec", {})
+    template = dig(sent, "spec", "template", default={})
+    for value in (spec, template, dig(template, "spec", default={}), dig(template, "metadata", default={})):
+        if not isinstance(value, dict):
+            raise bad_request(
+                f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: json: cannot unmarshal '
+                f"{type(value).__name__} into a field that is an object"
+            )
+
+
+def _mapping(body: Any) -> Obj:
+    if not isinstance(body, dict):
+        raise bad_request("the body of the request is not a JSON object")
+    return body
+
+
+def _object(request: Request, body: Any) -> Obj:
+    """The sent object, checked to be of the kind that the path means."""
+    kind, sent = request.target.kind, clone(_mapping(body))
+    api_version, name = sent.pop("apiVersion", kind.api_version), sent.pop("kind", kind.kind)
+    if (api_version, name) != (kind.api_version, kind.kind):
+        raise bad_request(
+            f"{name} in version {json.dumps(api_version)} cannot be handled as a {kind.kind}: the API version and kind in "
+            f"the data do not match the expected ones ({kind.api_version}, {kind.kind})"
+        )
+    metadata = sent.setdefault("metadata", {})
+    if not isinstance(metadata, dict):
+        raise bad_request(f"{kind.kind}: metadata must be an object")
+    for field in [field for field, value in metadata.items() if value is None]:
+        del metadata[field]
+    return {"apiVersion": kind.api_version, "kind": kind.kind} | sent
+
+
+def remove(live: Live, request: Request) -> Obj:
+    """Delete an object; answers a status, or the object where it goes gracefully."""
+    target, store = request.target, live.sim.store
+    if target.subresource:
+        raise method_not_allowed()
+    kind = _stored(target.kind)
+    obj = store.get(kind, target.namespace, target.name)
+    if kind is NAMESPACE and target.name in _SYSTEM_NAMESPACES:
+        raise forbidden(NAMESPACE, target.name, "this namespace may not be deleted")
+    options = _options(request)
+    _check_preconditions(kind, obj, options)
+    if not _dry(request, options):
+        _delete(live, kind, obj, options)
+    left = store.find(kind, target.namespace, target.name)
+    return left if left is not None and kind is POD else success(target.kind, name_of(obj), uid_of(obj))
+
+
+def remove_all(live: Live, request: Request) -> Obj:
+    """Delete what a list with the same selectors would show; answers that list."""
+    options = _options(request)
+    found = lists.select(live.sim.store, request.target, request.http)
+    if not _dry(request, options):
+        for obj in found:
+            _delete(live, _stored(request.target.kind), obj, options)
+    return lists.as_list(request.target.kind, found, str(live.sim.store.revision))
+
+
+def _delete(live: Live, kind: Kind, obj: Obj, options: Obj) -> None:
+    propagation = options.get("propagationPolicy") or "Background"
+    if propagation not in ("Background", "Foreground", "Orphan"):
+        raise bad_request(f"invalid propagationPolicy: {propagation!r:.40}")
+    delete(live.sim, kind, obj, propagation=propagation, grace=options.get("gracePeriodSeconds"))
+
+
+def _options(request: Request) -> Obj:
+    """Delete options, which come in the body, in the query, or both."""
+    body = _mapping(request.http.json()) if request.http.body.strip() else {}
+    query = request.http.query
+    grace = request.http.number("gracePeriodSeconds")
+    options = dict(body)
+    if grace is not None and "gracePeriodSeconds" not in options:
+        options["gracePeriodSeconds"] = grace
+    if "propagationPolicy" in query and "propagationPolicy" not in options:
+        options["propagationPolicy"] = query["propagationPolicy"]
+    if not isinstance(options.get("gracePeriodSeconds", 0), int):
+        raise bad_request("gracePeriodSeconds must be a whole number")
+    return options
+
+
+def _dry(request: Request, options: Obj) -> bool:
+    return request.dry_run or options.get("dryRun") == ["All"]
+
+
+def _check_preconditions(kind: Kind, obj: Obj, options: Obj) -> None:
+    wanted = options.get("preconditions") or {}
+    for field, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+        have = obj["metadata"][field]
+        if wanted.get(field) not in (None, have):
+            why = f"Precondition failed: {label} in precondition: {wanted[field]}, {label} in object meta: {have}"
+            raise conflict(kind, name_of(obj), why)
+
+
+def _stored(kind: Kind) -> Kind:
+    return EVENT if kind is NEW_EVENT else kind

@@ -1,0 +1,173 @@
+"""Binds pods to nodes, or says why none will do, in the scheduler's words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+
+from codenb.demo import quantity
+from codenb.demo.kinds import CLAIM, NODE, POD
+from codenb.demo.objects import Obj, clone, dig, labels_of, name_of, namespace_of
+from codenb.demo.selecting import expression_holds
+from codenb.demo.simulation import Key, Queue, Simulation
+from codenb.demo.store import Change
+
+_COMPONENT = "default-scheduler"
+_RETRY_S = 300.0
+_UNHELPFUL = "Preemption is not helpful for scheduling."
+_NO_VICTIMS = "No preemption victims found for incoming pod."
+
+
+class Scheduler:
+    """The scheduler of one world."""
+
+    def __init__(self, sim: Simulation) -> None:
+        self._sim = sim
+        self._queue = Queue(self._schedule)
+        self.work = self._queue.work
+
+    def observe(self, change: Change) -> None:
+        """Note pods without a node, and whatever may make room for one."""
+        if change.kind is POD and change.type == "ADDED" and not dig(change.obj, "spec", "nodeName"):
+            self._queue.add(namespace_of(change.obj), name_of(change.obj))
+        elif (
+            change.kind is NODE
+            or (change.kind is POD and change.type == "DELETED")
+            or (change.kind is CLAIM and change.type == "MODIFIED")
+        ):
+            for pod in self._sim.store.all(POD):
+                if not dig(pod, "spec", "nodeName"):
+                    self._queue.add(namespace_of(pod), name_of(pod))
+
+    def _schedule(self, key: Key) -> None:
+        pod = self._sim.store.find(POD, *key)
+        if pod is None or dig(pod, "spec", "nodeName"):
+            return
+        nodes = self._sim.store.all(NODE)
+        problem = self._claim_problem(pod)
+        if problem:
+            self._fail(
+                pod, problem if "not found" in problem else f"0/{len(nodes)} nodes are available: {problem}.", nodes
+            )
+            return
+        reasons = {name_of(node): self._misfits(pod, node) for node in nodes}
+        fitting = [node for node in nodes if not reasons[name_of(node)]]
+        if fitting:
+            self._bind(pod, min(fitting, key=lambda node: (self._load(name_of(node)), name_of(node))))
+            return
+        counts = Counter(reason for found in reasons.values() for reason in found)
+        said = sorted(f"{count} {reason}" for reason, count in counts.items())
+        full = all(reason.startswith(("Insufficient", "Too many")) for reason in counts)
+        message = (
+            f"0/{len(nodes)} nodes are available: {', '.join(said)}."
+            if nodes
+            else "no nodes available to schedule pods"
+        )
+        self._fail(pod, message, nodes, victims=full)
+
+    def _claim_problem(self, pod: Obj) -> str:
+        for volume in pod["spec"].get("volumes") or []:
+            name = dig(volume, "persistentVolumeClaim", "claimName")
+            if not name:
+                continue
+            claim = self._sim.store.find(CLAIM, namespace_of(pod), name)
+            if claim is None:
+                return f'persistentvolumeclaim "{name}" not found'
+            if dig(claim, "status", "phase") != "Bound":
+                return "pod has unbound immediate PersistentVolumeClaims"
+        return ""
+
+    def _misfits(self, pod: Obj, node: Obj) -> list[str]:
+        if dig(node, "spec", "unschedulable"):
+            return ["node(s) were unschedulable"]
+        taint = _untolerated(pod, node)
+        if taint:
+            return [f"node(s) had untolerated taint(s) {{{taint}}}"]
+        if not _selected(pod, node):
+            return ["node(s) didn't match Pod's node affinity/selector"]
+        return [f"Insufficient {resource}" for resource in self._short(pod, node)]
+
+    def _short(self, pod: Obj, node: Obj) -> list[str]:
+        have = dig(node, "status", "allocatable", default={})
+        there = [other for other in self._sim.store.all(POD) if dig(other, "spec", "nodeName") == name_of(node)]
+        wanted = {name for container in pod["spec"]["containers"] for name in _requests(container)}
+        short = []
+        for resource in sorted(wanted):
+            used = sum((_asks(other, resource) for other in there), Decimal(0))
+            if used + _asks(pod, resource) > quantity.parse(have.get(resource, "0")):
+                short.append(resource)
+        return short
+
+    def _load(self, node: str) -> Decimal:
+        pods = [pod for pod in self._sim.store.all(POD) if dig(pod, "spec", "nodeName") == node]
+        return sum((_asks(pod, "cpu") for pod in pods), Decimal(len(pods)) / 100)
+
+    def _bind(self, pod: Obj, node: Obj) -> None:
+        bound: Obj = clone(pod)
+        bound["spec"]["nodeName"] = name_of(node)
+        stored = self._sim.store.update(POD, bound, "kube-scheduler")
+        self._sim.store.update(POD, self._scheduled(stored, "True", "", ""), "kube-scheduler", subresource="status")
+        message = f"Successfully assigned {namespace_of(pod)}/{name_of(pod)} to {name_of(node)}"
+        self._sim.events.normal(stored, _COMPONENT, "Scheduled", message)
+
+    def _fail(self, pod: Obj, message: str, nodes: list[Obj], *, victims: bool = False) -> None:
+        count = len(nodes)
+        if count and "nodes are available" in message:
+            why = _NO_VICTIMS if victims else _UNHELPFUL
+            message += f" preemption: 0/{count} nodes are available: {count} {why}"
+        stored = self._sim.store.update(
+            POD, self._scheduled(pod, "False", "Unschedulable", message), "kube-scheduler", subresource="status"
+        )
+        self._sim.events.warning(stored, _COMPONENT, "FailedScheduling", message)
+        self._sim.clock.after(_RETRY_S, lambda: self._queue.add(namespace_of(pod), name_of(pod)))
+
+    def _scheduled(self, pod: Obj, status: str, reason: str, message: str) -> Obj:
+        changed: Obj = clone(pod)
+        conditions = dig(changed, "status", "conditions", default=[])
+        have = next((item for item in conditions if item["type"] == "PodScheduled"), None)
+        same = have is not None and have["status"] == status
+        since = have["lastTransitionTime"] if have is not None and same else self._sim.clock.stamp()
+        condition = {"type": "PodScheduled", "status": status, "lastProbeTime": None, "lastTransitionTime": since}
+        if reason:
+            condition |= {"reason": reason, "message": message}
+        others = [item for item in conditions if item["type"] != "PodScheduled"]
+        changed["status"]["conditions"] = [*others, condition]
+        return changed
+
+
+def _requests(container: Obj) -> Obj:
+    return dig(container, "resources", "requests") or {}
+
+
+def _asks(pod: Obj, resource: str) -> Decimal:
+    return quantity.total([_requests(c)[resource] for c in pod["spec"]["containers"] if resource in _requests(c)])
+
+
+def _untolerated(pod: Obj, node: Obj) -> str:
+    for taint in dig(node, "spec", "taints") or []:
+        if taint["effect"] == "PreferNoSchedule":
+            continue
+        if not any(_tolerates(toleration, taint) for toleration in pod["spec"].get("tolerations") or []):
+            return f"{taint['key']}: {taint.get('value', '')}".rstrip()
+    return ""
+
+
+def _tolerates(toleration: Obj, taint: Obj) -> bool:
+    if toleration.get("effect") not in (None, "", taint["effect"]):
+        return False
+    if toleration.get("operator") == "Exists":
+        return toleration.get("key") in (None, "", taint["key"])
+    return toleration.get("key") == taint["key"] and toleration.get("value", "") == taint.get("value", "")
+
+
+def _selected(pod: Obj, node: Obj) -> bool:
+    have = labels_of(node)
+    if any(have.get(key) != value for key, value in (pod["spec"].get("nodeSelector") or {}).items()):
+        return False
+    required = dig(pod, "spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+    if not required:
+        return True
+    return any(
+        all(expression_holds(item, have) for item in term.get("matchExpressions") or [])
+        for term in required.get("nodeSelectorTerms") or []
+    )

@@ -1,0 +1,115 @@
+"""Events: what happened to which object, counted when it happens again, forgotten after an hour."""
+
+from __future__ import annotations
+
+from codenb.demo.clock import Clock
+from codenb.demo.identity import Identity
+from codenb.demo.kinds import EVENT
+from codenb.demo.objects import Obj, clone, dig, name_of, pruned, uid_of
+from codenb.demo.store import Store
+
+_KEPT_S = 3600.0  # kube-apiserver --event-ttl
+
+
+class Recorder:
+    """Writes the events of one world."""
+
+    def __init__(self, store: Store, clock: Clock, identity: Identity) -> None:
+        self._store = store
+        self._clock = clock
+        self._identity = identity
+        self._known: dict[tuple[str, ...], tuple[str, str]] = {}
+
+    def normal(self, about: Obj, component: str, reason: str, message: str, *, host: str = "", field: str = "") -> None:
+        """Record that something went as it should.
+
+        Args:
+            about: The object it happened to.
+            component: Who reports it, for example `kubelet`.
+            reason: In one word.
+            message: In a sentence.
+            host: The node that reports it.
+            field: The part of the object, for example `spec.containers{app}`.
+        """
+        self._record("Normal", about, component, reason, message, host, field)
+
+    def warning(
+        self, about: Obj, component: str, reason: str, message: str, *, host: str = "", field: str = ""
+    ) -> None:
+        """Record that something went wrong; arguments as for `normal`."""
+        self._record("Warning", about, component, reason, message, host, field)
+
+    def _record(self, type_: str, about: Obj, component: str, reason: str, message: str, host: str, field: str) -> None:
+        now = self._clock.stamp()
+        key = (uid_of(about), type_, component, reason, message, field)
+        known = self._known.get(key)
+        event = self._store.find(EVENT, *known) if known else None
+        if event is not None:
+            again: Obj = clone(event)
+            again["count"] += 1
+            again["lastTimestamp"] = now
+            event = self._store.update(EVENT, again, component)
+        else:
+            event = self._store.create(
+                EVENT, self._event(type_, about, component, reason, message, host, field), component
+            )
+            self._known[key] = (event["metadata"]["namespace"], name_of(event))
+        self._expire_later(event)
+
+    def _event(self, type_: str, about: Obj, component: str, reason: str, message: str, host: str, field: str) -> Obj:
+        now = self._clock.stamp()
+        namespace = dig(about, "metadata", "namespace")
+        return {
+            "metadata": {"name": f"{name_of(about)}.{self._identity.suffix(16)}", "namespace": namespace or "default"},
+            "involvedObject": pruned(
+                {
+                    "kind": about["kind"],
+                    "namespace": namespace,
+                    "name": name_of(about),
+                    "uid": uid_of(about),
+                    "apiVersion": about["apiVersion"],
+                    "resourceVersion": about["metadata"]["resourceVersion"],
+                    "fieldPath": field or None,
+                }
+            ),
+            "reason": reason,
+            "message": message,
+            "source": pruned({"component": component, "host": host or None}),
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+            "type": type_,
+            "eventTime": None,
+            "reportingComponent": component,
+            "reportingInstance": host,
+        }
+
+    def _expire_later(self, event: Obj) -> None:
+        def expire() -> None:
+            latest = self._store.find(EVENT, event["metadata"]["namespace"], name_of(event))
+            if latest is not None and latest.get("lastTimestamp") == event["lastTimestamp"]:
+                self._store.remove(EVENT, latest)
+
+        self._clock.after(_KEPT_S, expire)
+
+
+def as_new_api(event: Obj) -> Obj:
+    """A core event in the words of `events.k8s.io/v1`."""
+    fields = {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": event["metadata"],
+        "eventTime": event.get("eventTime"),
+        "reason": event.get("reason"),
+        "note": event.get("message"),
+        "type": event.get("type"),
+        "action": event.get("action"),
+        "regarding": event.get("involvedObject"),
+        "reportingController": event.get("reportingComponent"),
+        "reportingInstance": event.get("reportingInstance"),
+        "deprecatedSource": event.get("source"),
+        "deprecatedFirstTimestamp": event.get("firstTimestamp"),
+        "deprecatedLastTimestamp": event.get("lastTimestamp"),
+        "deprecatedCount": event.get("count"),
+    }
+    return {key: value for key, value in fields.items() if value is not None or key == "eventTime"}

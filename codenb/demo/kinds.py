@@ -1,0 +1,126 @@
+"""The kinds of object that the embedded API server keeps: what discovery says and what a path means.
+
+The table follows the API reference of Kubernetes 1.37. A kind that is not here is refused, never imitated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One resource type of one API group version.
+
+    Attributes:
+        generation: Whether its spec is counted in `metadata.generation`.
+        status: Whether it has a `status` subresource.
+        scale: Whether it has a `scale` subresource.
+    """
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+    short: tuple[str, ...] = ()
+    in_all: bool = False
+    generation: bool = False
+    status: bool = False
+    scale: bool = False
+
+    @property
+    def api_version(self) -> str:
+        """`apps/v1`, or `v1` in the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def resource(self) -> str:
+        """`deployments.apps`, or `pods` in the core group: as messages name it."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def gvk(self) -> str:
+        """`Deployment.apps`, or `Pod` in the core group: as messages of validation name it."""
+        return f"{self.kind}.{self.group}" if self.group else self.kind
+
+
+NAMESPACE = Kind("", "v1", "namespaces", "Namespace", namespaced=False, short=("ns",), status=True)
+NODE = Kind("", "v1", "nodes", "Node", namespaced=False, short=("no",), status=True)
+POD = Kind("", "v1", "pods", "Pod", short=("po",), in_all=True, generation=True, status=True)
+SERVICE = Kind("", "v1", "services", "Service", short=("svc",), in_all=True, status=True)
+ENDPOINTS = Kind("", "v1", "endpoints", "Endpoints", short=("ep",))
+EVENT = Kind("", "v1", "events", "Event", short=("ev",))
+CONFIG_MAP = Kind("", "v1", "configmaps", "ConfigMap", short=("cm",))
+SECRET = Kind("", "v1", "secrets", "Secret")
+SERVICE_ACCOUNT = Kind("", "v1", "serviceaccounts", "ServiceAccount", short=("sa",))
+CLAIM = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", short=("pvc",), status=True)
+VOLUME = Kind("", "v1", "persistentvolumes", "PersistentVolume", namespaced=False, short=("pv",), status=True)
+QUOTA = Kind("", "v1", "resourcequotas", "ResourceQuota", short=("quota",), status=True)
+LIMIT_RANGE = Kind("", "v1", "limitranges", "LimitRange", short=("limits",))
+DEPLOYMENT = Kind(
+    "apps", "v1", "deployments", "Deployment", short=("deploy",), in_all=True, scale=True, generation=True, status=True
+)
+REPLICA_SET = Kind(
+    "apps", "v1", "replicasets", "ReplicaSet", short=("rs",), in_all=True, scale=True, generation=True, status=True
+)
+SLICE = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", generation=True)
+STORAGE_CLASS = Kind("storage.k8s.io", "v1", "storageclasses", "StorageClass", namespaced=False, short=("sc",))
+NEW_EVENT = Kind("events.k8s.io", "v1", "events", "Event", short=("ev",))
+
+KINDS: tuple[Kind, ...] = (
+    CONFIG_MAP,
+    ENDPOINTS,
+    EVENT,
+    LIMIT_RANGE,
+    NAMESPACE,
+    NODE,
+    CLAIM,
+    VOLUME,
+    POD,
+    QUOTA,
+    SECRET,
+    SERVICE_ACCOUNT,
+    SERVICE,
+    Kind("apps", "v1", "controllerrevisions", "ControllerRevision"),
+    Kind("apps", "v1", "daemonsets", "DaemonSet", short=("ds",), in_all=True, generation=True, status=True),
+    DEPLOYMENT,
+    REPLICA_SET,
+    Kind(
+        "apps",
+        "v1",
+        "statefulsets",
+        "StatefulSet",
+        short=("sts",),
+        in_all=True,
+        scale=True,
+        generation=True,
+        status=True,
+    ),
+    NEW_EVENT,
+    Kind(
+        "autoscaling",
+        "v2",
+        "horizontalpodautoscalers",
+        "HorizontalPodAutoscaler",
+        short=("hpa",),
+        in_all=True,
+        status=True,
+    ),
+    Kind("batch", "v1", "cronjobs", "CronJob", short=("cj",), in_all=True, generation=True, status=True),
+    Kind("batch", "v1", "jobs", "Job", in_all=True, generation=True, status=True),
+    Kind("networking.k8s.io", "v1", "ingresses", "Ingress", short=("ing",), generation=True, status=True),
+    Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", short=("netpol",), generation=True),
+    Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", short=("pdb",), generation=True, status=True),
+    Kind("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False),
+    Kind("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", namespaced=False),
+    Kind("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding"),
+    Kind("rbac.authorization.k8s.io", "v1", "roles", "Role"),
+    STORAGE_CLASS,
+    SLICE,
+)
+
+BY_PATH: dict[tuple[str, str, str], Kind] = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}
+BY_NAME: dict[tuple[str, str], Kind] = {(kind.api_version, kind.kind): kind for kind in KINDS}

@@ -1,0 +1,169 @@
+"""Which manager set which field: `metadata.managedFields`.
+
+A change of one manager takes the fields it changed away from all others, as the real server does for updates. Fields
+are written in the form FieldsV1 of structured-merge-diff: `f:name` for a field, `k:{...}` for an entry of a list that
+has a key; other lists and plain values end a path.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from codenb.demo.objects import Obj, clone
+
+# Keys of the lists that are maps by key (x-kubernetes-list-map-keys in the API description).
+_LIST_KEYS: dict[str, tuple[str, ...]] = {
+    "conditions": ("type",),
+    "containers": ("name",),
+    "env": ("name",),
+    "initContainers": ("name",),
+    "ownerReferences": ("uid",),
+    "podIPs": ("ip",),
+    "volumeMounts": ("mountPath",),
+    "volumes": ("name",),
+}
+_PORT_KEYS = ("containerPort", "port")
+
+# What the server itself sets belongs to no manager.
+_OWNERLESS = frozenset(
+    {
+        "creationTimestamp",
+        "deletionGracePeriodSeconds",
+        "deletionTimestamp",
+        "generation",
+        "managedFields",
+        "name",
+        "namespace",
+        "resourceVersion",
+        "uid",
+    }
+)
+
+
+def record(
+    before: Obj | None, after: Obj, manager: str, api_version: str, stamp: str, subresource: str = ""
+) -> list[Obj]:
+    """The managed fields of an object that one manager has just written.
+
+    Args:
+        before: The object as it was; None for a new one.
+        after: The object as it is about to be stored, without new managed fields.
+        manager: Who writes.
+        api_version: Of the object.
+        stamp: The time of the write.
+        subresource: `status` or `scale`, where the write went there.
+
+    Returns:
+        The new `managedFields` list.
+    """
+    old = _tree(before or {})
+    changed = _difference(_tree(after), old)
+    lost = _difference(old, _tree(after))
+    entries = [clone(entry) for entry in (before or {}).get("metadata", {}).get("managedFields", [])]
+    if not changed and not lost:
+        return entries
+    own = None
+    for entry in entries:
+        _subtract(entry["fieldsV1"], lost)
+        if (entry["manager"], entry["operation"], entry.get("subresource", "")) == (manager, "Update", subresource):
+            own = entry
+        else:
+            _subtract(entry["fieldsV1"], changed)
+    if changed and own is None:
+        own = {"manager": manager, "operation": "Update", "apiVersion": api_version, "fieldsType": "FieldsV1"}
+        own["fieldsV1"] = {}
+        if subresource:
+            own["subresource"] = subresource
+        entries.append(own)
+    if own is not None and changed:
+        own["time"] = stamp
+        own["fieldsV1"] = _union(own["fieldsV1"], _shape(changed))
+    return [entry for entry in entries if entry["fieldsV1"]]
+
+
+def _tree(obj: Obj) -> Obj:
+    fields = {
+        f"f:{key}": _node(key, value) for key, value in obj.items() if key not in ("kind", "apiVersion", "metadata")
+    }
+    metadata = {key: value for key, value in obj.get("metadata", {}).items() if key not in _OWNERLESS}
+    if metadata:
+        fields["f:metadata"] = {f"f:{key}": _node(key, value) for key, value in metadata.items()}
+    return fields
+
+
+def _node(name: str, value: Any) -> Any:
+    """A value as a tree of paths; what is not a tree keeps its value, so that a difference can be seen."""
+    if isinstance(value, dict) and value:
+        return {f"f:{key}": _node(key, item) for key, item in value.items()}
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        keys = _list_keys(name, value)
+        if keys:
+            return {_entry_key(item, keys): _node("", item) for item in value}
+    return _Leaf(value)
+
+
+def _list_keys(name: str, items: list[Obj]) -> tuple[str, ...]:
+    if name == "ports":
+        first = next((key for key in _PORT_KEYS if all(key in item for item in items)), None)
+        return (first, "protocol") if first else ()
+    keys = _LIST_KEYS.get(name, ())
+    return keys if all(key in item for item in items for key in keys) else ()
+
+
+def _entry_key(item: Obj, keys: tuple[str, ...]) -> str:
+    return "k:" + json.dumps({key: item[key] for key in keys if key in item}, separators=(",", ":"))
+
+
+class _Leaf:
+    """The value at the end of a path."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _difference(left: Obj, right: Obj) -> Obj:
+    """What is in the left tree and not, or with another value, in the right one."""
+    result: Obj = {}
+    for key, value in left.items():
+        other = right.get(key)
+        if isinstance(value, dict):
+            below = _difference(value, other if isinstance(other, dict) else {})
+            if below:
+                result[key] = below
+        elif not isinstance(other, _Leaf) or other.value != value.value:
+            result[key] = value
+    return result
+
+
+def _shape(tree: Obj) -> Obj:
+    """A tree of paths as FieldsV1 writes it."""
+    result: Obj = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            entry = key.startswith("k:") or any(below.startswith("k:") for below in value)
+            result[key] = ({".": {}} if entry else {}) | _shape(value)
+        else:
+            result[key] = {}
+    return result
+
+
+def _union(left: Obj, right: Obj) -> Obj:
+    merged = dict(left)
+    for key, value in right.items():
+        merged[key] = _union(merged.get(key, {}), value)
+    return dict(sorted(merged.items()))
+
+
+def _subtract(fields: Obj, gone: Obj) -> None:
+    for key, value in gone.items():
+        if key not in fields:
+            continue
+        if isinstance(value, dict) and fields[key]:
+            _subtract(fields[key], value)
+            if not fields[key] or list(fields[key]) == ["."]:
+                del fields[key]
+        elif not isinstance(value, dict):
+            del fields[key]

@@ -1,0 +1,59 @@
+"""The few things done with JSON objects everywhere in the embedded world.
+
+An object that is in the store is never changed in place: watchers and history hold the same one. Who wants to change
+it takes a `clone` first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Obj = dict[str, Any]
+
+
+def clone(value: Any) -> Any:
+    """A deep copy of a JSON value; several times faster than `copy.deepcopy`, which the start of a world would feel."""
+    if isinstance(value, dict):
+        return {key: clone(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [clone(item) for item in value]
+    return value
+
+
+def dig(value: Any, *path: str, default: Any = None) -> Any:
+    """The value at a path of keys, or the default where the path ends early."""
+    for key in path:
+        if not isinstance(value, dict) or key not in value:
+            return default
+        value = value[key]
+    return value
+
+
+def pruned(fields: Obj) -> Obj:
+    """The object without the fields that are None: the wire format leaves them out."""
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def name_of(obj: Obj) -> str:
+    """The object's name."""
+    return str(obj["metadata"]["name"])
+
+
+def namespace_of(obj: Obj) -> str:
+    """The object's namespace; empty for one that belongs to the whole cluster."""
+    return str(obj["metadata"].get("namespace", ""))
+
+
+def uid_of(obj: Obj) -> str:
+    """The object's uid."""
+    return str(obj["metadata"]["uid"])
+
+
+def labels_of(obj: Obj) -> dict[str, str]:
+    """The object's labels; empty where it has none."""
+    return obj["metadata"].get("labels") or {}
+
+
+def controller_of(obj: Obj) -> Obj | None:
+    """The owner reference that controls this object."""
+    return next((ref for ref in obj["metadata"].get("ownerReferences", []) if ref.get("controller")), None)
