@@ -15,8 +15,6 @@ from typing import Any
 
 from codenb.errors import BadInput
 
-_MAX_SAFE = 2**53
-
 
 def canonical_json(value: Any) -> bytes:
     """Encode a JSON value so that equal values give equal bytes.
@@ -37,6 +35,8 @@ def canonical_json(value: Any) -> bytes:
         ).encode("utf-8")
     except UnicodeEncodeError as error:
         raise BadInput("text with a lone surrogate has no canonical form: send well-formed Unicode") from error
+    except ValueError as error:
+        raise BadInput("a number of thousands of digits has no canonical form: send it as text") from error
     except RecursionError as error:
         raise BadInput("the value is nested too deeply for a canonical form") from error
 
@@ -55,14 +55,14 @@ def _plain(value: Any) -> Any:
         case float():
             if not math.isfinite(value):
                 raise BadInput(f"{value} has no canonical JSON form: use a finite number")
-            # 3.0 and 3 are one JSON number (RFC 8785, section 3.2.2.3).
-            return int(value) if value.is_integer() and abs(value) < _MAX_SAFE else value
+            # 3.0 and 3 are one JSON number (RFC 8785, section 3.2.2.3), and so are 1e16 and 10**16.
+            return int(value) if value.is_integer() else value
         case Mapping():
             for key in value:
                 if not isinstance(key, str):
                     raise BadInput(f"the key {key!r} is not text: JSON objects have text keys")
             return {key: _plain(value[key]) for key in sorted(value, key=_utf16)}
-        case Sequence() if not isinstance(value, bytes | bytearray):
+        case Sequence() if not isinstance(value, bytes | bytearray | memoryview):
             return [_plain(item) for item in value]
         case _:
             raise BadInput(f"{type(value).__name__} has no canonical JSON form")

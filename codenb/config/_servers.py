@@ -102,16 +102,18 @@ def entry(name: str, table: Table, *, env: Mapping[str, str], home: Path, builti
             raise table.wrong("type", f"is builtin, but the built-in servers are {', '.join(builtin) or 'none'}")
 
         def put(text: str, place: str) -> str:
-            return expand(text, env, where=f"{table.file}: {table.at(place)}")
+            return expand(text, env, where=f"{table.file}: {place}")
 
         return replace(
             bare,
-            command=put(command, "command"),
-            args=tuple(put(arg, f"args[{at}]") for at, arg in enumerate(args)),
-            env=MappingProxyType({key: put(value, f"env.{key}") for key, value in env_map.items()}),
-            cwd=home / put(cwd, "cwd") if cwd else None,
-            url=_url(table, put(url, "url")),
-            headers=_headers(table, {key: put(value, f"headers.{key}") for key, value in headers.items()}),
+            command=put(command, table.at("command")),
+            args=tuple(put(arg, f"{table.at('args')}[{at}]") for at, arg in enumerate(args)),
+            env=MappingProxyType({key: put(value, table.table("env").at(key)) for key, value in env_map.items()}),
+            cwd=home / put(cwd, table.at("cwd")) if cwd else None,
+            url=_url(table, put(url, table.at("url"))),
+            headers=_headers(
+                table, {key: put(value, table.table("headers").at(key)) for key, value in headers.items()}
+            ),
         )
     except ConfigError as error:
         return replace(bare, problem=str(error))

@@ -82,7 +82,7 @@ class Settings:
         file, uid, wanted = self.home / "codenb.toml", json.dumps(cluster_uid), json.dumps(namespace or "*")
         if not allowed:
             return False, f"changes are off for cluster {cluster_uid}: add {uid} = [{wanted}] under [changes] in {file}"
-        place = f"namespace {namespace}" if namespace else "what is in no namespace"
+        place = f"namespace {wanted}" if namespace else "what is in no namespace"
         return (
             False,
             f"changes are off for {place} of cluster {cluster_uid}: add {wanted} to {uid} under [changes] in {file}",

@@ -26,15 +26,18 @@ _ABOUT = re.compile(
     r"(?x) names? | refs? | reference | selector | files? | filename | paths? | dir | directory | mount | types? |"
     r" kind | ids? | counts? | length | size | limits? | max | min | total | usage | used | kept | budget | rate"
     r" | cost | price | input | output | per | ttl | expiry | expires | expired | expiration | seconds | minutes"
-    r" | at | in | age | time | timestamp | date | url | uri | endpoint | host | address | port | server |"
-    r" service | provider | issuer | audiences? | scopes? | policy | version | mode | class | enabled | disabled"
-    r" | required | optional | valid | status | state | namespace | manager | store | rotation | reset | format"
-    r" | algorithm | prefix | label | description | title | message | error | reason | header | field | env |"
-    r" var | io | com | org | net | sh | reviews? | requests? | account | controller"
+    r" | at | in | age | before | after | time | timestamp | date | url | uri | endpoint | host | address | port"
+    r" | server | service | provider | issuer | audiences? | scopes? | policy | version | mode | class | enabled"
+    r" | disabled | required | optional | valid | status | state | namespace | manager | store | rotation |"
+    r" reset | format | algorithm | prefix | label | description | title | message | error | reason | header |"
+    r" field | env | var | io | com | org | net | sh | reviews? | requests? | account | controller"
 )
 
-# Kubernetes and Helm write the name of a Secret object under these.
-_OBJECT_NAME = re.compile(r"(?:^|_)(?:existing|pull|tls|auth|credentials?|image|config|target)_secret$")
+# Names of Secret objects as Kubernetes and Helm write them, a cause (MissingSecret), and tokens that only turn pages.
+_NONE = re.compile(
+    r"(?:^|_)(?:(?:existing|missing|no|pull|tls|auth|credentials?|image|config|target)_secret"
+    r"|(?:next|page|continue|continuation|progress|sync|cursor)_tokens?)$"
+)
 
 _COUNTED = re.compile(r"(?:^|_)[a-z]*tokens$")
 
@@ -50,12 +53,12 @@ def is_secret_name(name: str) -> bool:
     if not words or _ABOUT.fullmatch(words[-1]):
         return False
     joined = "_".join(words)
-    return bool(_SECRET.search(joined)) and not _OBJECT_NAME.search(joined)
+    return bool(_SECRET.search(joined)) and not _NONE.search(joined)
 
 
 @lru_cache(maxsize=8192)
 def counts(name: str) -> bool:
-    """Whether a number under this name is a quantity (`max_tokens`) and no secret."""
+    """Whether a name is a quantity's (`max_tokens`), so that only quoted text under it can be secret."""
     return bool(_COUNTED.search("_".join(_words(name))))
 
 

@@ -121,7 +121,7 @@ def _secret_in(text: str, span: Span, name: str) -> Span | None:
     """The part of a value that is secret: without the scheme of an authorization; None when there is none."""
     start = span.start + after_scheme(text[span.start : span.end]) if _HEADERS.search(name) else span.start
     value = text[start : span.end]
-    quantity = counts(name) and value.replace(".", "").replace(",", "").strip().isdigit()
+    quantity = counts(name) and text[span.start - 1 : span.start] not in {'"', "'"}
     working_directory = name == "PWD" and value.startswith("/")
     return None if harmless(value) or quantity or working_directory else Span(start, span.end)
 

@@ -193,8 +193,8 @@ class Redactor:
     def _under_secret_name(self, name: str, item: Any, depth: int) -> Any:
         if isinstance(item, Mapping):
             return self._mapping(item, depth, secret=True) if depth < _DEPTH else self._value(item, depth)
-        if isinstance(item, int | float) and counts(name):
-            return item
+        if isinstance(item, int | float) and (counts(name) or name == "Secret"):
+            return item  # {"ConfigMap": 2, "Secret": 1} counts kinds
         if isinstance(item, list | tuple) and any(isinstance(entry, Mapping) for entry in item):
             return self._value(item, depth)
         return self._hidden(item, depth)
