@@ -18,7 +18,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
-from codenb.errors import AccessError, BadInput, CodenbError
+from codenb.errors import AccessError, BadInput, CodenbError, ToolError
 from codenb.models import Place
 from codenb.servers._clients.kinds import KINDS, Kind, known
 from codenb.servers._clients.refusals import refused
@@ -152,12 +152,13 @@ class Cluster:
             cursor: From the page before.
         """
         query = {"limit": str(limit), "labelSelector": labels, "fieldSelector": fields, "continue": cursor}
-        body = await self.request(
-            "GET",
-            self._path(kind, namespace),
-            query={key: value for key, value in query.items() if value},
-            doing=f"list {kind.plural}" + (f" in namespace {namespace!r}" if namespace else ""),
-        )
+        doing = f"list {kind.permission}" + (f" in namespace {namespace!r}" if namespace else "")
+        path, query = self._path(kind, namespace), {key: value for key, value in query.items() if value}
+        status, body = await self._try("GET", path, query=query)
+        if status == _NOT_FOUND:
+            raise ToolError(f"cannot {doing}: cluster {self.context} does not serve this kind", error_type="NotServed")
+        if status not in _OK:
+            raise refused(status, body, doing=doing, context=self.context)
         answer = _object(body)
         # Objects in a list carry no kind of their own.
         head = {"apiVersion": kind.api_version, "kind": kind.kind}

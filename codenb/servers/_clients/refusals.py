@@ -13,6 +13,7 @@ from codenb.errors import (
     BadInput,
     ChangeError,
     CodenbError,
+    Conflict,
     ConnectFailed,
     CredentialsRejected,
     DeadlineExceeded,
@@ -25,10 +26,6 @@ _FORBIDDEN = re.compile(
     r'(?: in the namespace "(?P<namespace>[^"]+)"| at the cluster scope)?'
 )
 _LONGEST = 600
-
-
-class Conflict(ChangeError):
-    """What was read for a write has moved since: read again, and see whether the change is still the same."""
 
 
 def refused(status: int, body: Any, *, doing: str, context: str) -> CodenbError:  # noqa: PLR0911  a table

@@ -135,8 +135,9 @@ class Node(Part):
         pressures: Such as `MemoryPressure`.
         taints: Such as `gpu=true:NoSchedule`.
         allocatable: Such as `{"cpu": "4", "memory": "16Gi"}`, with devices.
-        labels: Without those that every node has.
+        labels: Without those that are its own, such as its host name.
         conditions: Only those that are not good.
+        alike: How many further nodes are like it in all of this; absent where none.
     """
 
     name: str = ""
@@ -147,6 +148,7 @@ class Node(Part):
     allocatable: dict[str, str] = Setting(default_factory=dict)
     labels: dict[str, str] = Setting(default_factory=dict)
     conditions: tuple[Condition, ...] = ()
+    alike: int | None = None
 
 
 class Quota(Part):

@@ -84,7 +84,7 @@ class Snapshot(Part):
         place: Which cluster.
         namespace: Which namespace.
         workload: Where only one workload was asked for, its name.
-        taken_at: UTC, by the cluster's own clock where it said it; ages count from here.
+        taken_at: UTC; ages count from here.
         summary: The most important numbers, as label and value.
         missing: What could not be read, and why.
         cut: What was left out for its size.
