@@ -10,6 +10,16 @@ from codenb.demo.kinds import Kind
 from codenb.demo.objects import Obj, dig, labels_of, name_of
 from codenb.demo.selecting import as_text
 
+# Up to how many seconds an age is written in which unit, and with which smaller one beside it.
+_AGES = (
+    (120, "s", 1, "", 1),
+    (600, "m", 60, "s", 1),
+    (10_800, "m", 60, "", 1),
+    (28_800, "h", 3600, "m", 60),
+    (172_800, "h", 3600, "", 1),
+    (691_200, "d", 86_400, "h", 3600),
+)
+
 Cell = Callable[[Obj, datetime], Any]
 
 
@@ -37,7 +47,9 @@ def table(kind: Kind, objects: list[Obj], metadata: Obj, now: datetime, include:
         now: The world's present; ages count from it.
         include: `Object`, `Metadata` or `None`: what each row carries besides its cells.
     """
-    columns = [Column("Name", lambda obj, _: name_of(obj)), *_COLUMNS.get(kind.kind, _PLAIN)]
+    columns = _COLUMNS.get(kind.kind, _PLAIN)
+    if columns[-1] is not _NAME_LAST:
+        columns = (Column("Name", _name), *columns)
     definitions = [
         {
             "name": column.name,
@@ -73,20 +85,15 @@ def age(since: str | None, now: datetime) -> str:
     if not since:
         return "<unknown>"
     seconds = max(int((now - datetime.fromisoformat(since)).total_seconds()), 0)
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if seconds < 120:
-        return f"{seconds}s"
-    if minutes < 10:
-        return f"{minutes}m{seconds % 60}s" if seconds % 60 else f"{minutes}m"
-    if minutes < 180:
-        return f"{minutes}m"
-    if hours < 8:
-        return f"{hours}h{minutes % 60}m" if minutes % 60 else f"{hours}h"
-    if hours < 48:
-        return f"{hours}h"
-    if hours < 192:
-        return f"{days}d{hours % 24}h" if hours % 24 else f"{days}d"
-    return f"{days}d"
+    for limit, unit, size, below, part in _AGES:
+        if seconds < limit:
+            whole, rest = seconds // size, seconds % size // part
+            return f"{whole}{unit}{rest}{below}" if below and rest else f"{whole}{unit}"
+    return f"{seconds // 86400}d"
+
+
+def _name(obj: Obj, _now: datetime) -> str:
+    return name_of(obj)
 
 
 def _age(obj: Obj, now: datetime) -> str:
@@ -215,6 +222,7 @@ def _claim_of(obj: Obj, _now: datetime) -> str:
 
 
 _AGE = Column("Age", _age)
+_NAME_LAST = Column("Name", _name, wide=True)
 _PLAIN = (_AGE,)
 _TEMPLATE = (
     Column("Containers", _containers("name"), wide=True),
@@ -257,6 +265,7 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("Message", _at("message", default="")),
         Column("First Seen", lambda obj, now: age(obj.get("firstTimestamp") or obj.get("eventTime"), now), wide=True),
         Column("Count", _at("count", default=1), wide=True),
+        _NAME_LAST,
     ),
     "Service": (
         Column("Type", _at("spec", "type")),
