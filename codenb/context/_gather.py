@@ -88,7 +88,7 @@ class _Run:
             return self._without(server, tool, begun, late)
         except CodenbError as error:
             return self._without(server, tool, begun, error)
-        data = self.host.settings.redactor().value(answered(result))
+        data = self.host.redactor.value(answered(result))
         missing = _texts(data.get("missing")) if isinstance(data, dict) else {}
         holes = "; ".join(f"{what}: {why}" for what, why in missing.items())
         return self._said(
@@ -115,7 +115,7 @@ class _Run:
                 status=_status(error),
                 gathered_at=datetime.now(UTC),
                 latency_ms=(time.monotonic() - begun) * 1000,
-                error=self.host.settings.redactor().text(" ".join(str(error).split())),
+                error=self.host.redactor.text(" ".join(str(error).split())),
                 error_type=type(error).__name__,
             )
         )
@@ -162,7 +162,7 @@ async def gather(
     if min(deadline_s, per_server_s, token_budget) <= 0:
         raise BadInput("gather's deadlines and its token budget are positive numbers")
     begun = time.monotonic()
-    asked = _chosen(host.settings.servers, servers)
+    asked = _chosen(host.servers, servers)
     run = _Run(host, target, min(deadline_s, per_server_s), fresh, progress or (lambda _line: None))
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(run.server(server, named=servers is not None)) for server in asked]
@@ -174,7 +174,7 @@ async def gather(
         | {f"{item.id}: part": item.error for item in items if item.status == "partial" and item.error},
         gathered_at=datetime.now(UTC),
         wall_ms=(time.monotonic() - begun) * 1000,
-        place=_place(items, host.settings.servers),
+        place=_place(items, host.servers),
         token_budget=token_budget,
     )
 

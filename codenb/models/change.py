@@ -369,6 +369,8 @@ class Outcome(Model):
         before: What the success condition's read answered before.
         after: And afterwards.
         answer: What the system answered to the write, such as the number of an issue that was opened.
+        group: Of the proposal, where it was one of several alternatives.
+        pending: Refused only because nobody has decided yet.
     """
 
     status: OutcomeStatus
@@ -382,13 +384,15 @@ class Outcome(Model):
     before: JsonValue = None
     after: JsonValue = None
     answer: JsonValue = None
+    group: str | None = None
+    pending: bool = False
 
     def view(self) -> View:
         blocks: list[Block] = []
         if self.message:
             blocks.append(Text(self.message))
         blocks.append(Field("call", str(self.call)))
-        if self.decision:
+        if self.decision and not self.decision.pending:
             verb = "approved by" if self.decision.approve else "rejected by"
             blocks.append(Field(verb, f"{self.decision.decider}, through {self.decision.approver}"))
         if self.duration_ms is not None:

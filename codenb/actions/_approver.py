@@ -1,0 +1,100 @@
+"""Who may say yes: one protocol for a person, a recorded decision and a policy.
+
+An approver answers about one request and its answer names the digest of what it saw. Whether the answer is good enough
+is judged in one place, here, so that no approver can approve more than its kind may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+from codenb.models import ApprovalRequest, Decision
+
+
+@runtime_checkable
+class Approver(Protocol):
+    """Decides about changes. It must answer: where nobody can be asked, the answer is no, and at once."""
+
+    async def decide(self, request: ApprovalRequest) -> Decision:
+        """Approve or reject what the request shows.
+
+        Args:
+            request: What would change, where, and why it is proposed.
+
+        Returns:
+            A decision that names the request's digest.
+        """
+
+
+def decision(
+    request: ApprovalRequest,
+    *,
+    approve: bool,
+    by: str,
+    approver: str,
+    proof: Literal["policy", "name"] = "name",
+    reason: str = "",
+    pending: bool = False,
+) -> Decision:
+    """A decision about this request, made now; for approvers."""
+    return Decision(
+        approve=approve,
+        digest=request.digest,
+        by=by,
+        proof=proof,
+        approver=approver,
+        at=datetime.now(UTC),
+        reason=reason,
+        pending=pending,
+    )
+
+
+def objection(request: ApprovalRequest, decided: Decision) -> str:
+    """Why a decision does not allow what was requested; empty where it does.
+
+    Consent holds for one digest, until it expires. What the experts disagree on, and what may lose something, a policy
+    cannot approve.
+    """
+    if not decided.approve:
+        said = f": {decided.reason}" if decided.reason else ""
+        return f"waiting for an approval{said}" if decided.pending else f"rejected by {decided.decider}{said}"
+    if decided.digest != request.digest:
+        return f"approved was {decided.digest[:16]}, but this is {request.digest[:16]}: look at it and decide again"
+    if decided.expires_at and decided.expires_at <= datetime.now(UTC):
+        return f"the approval of {decided.decider} expired at {decided.expires_at:%Y-%m-%d %H:%M} UTC: approve again"
+    if request.needs_person and decided.proof == "policy":
+        why = "it may destroy something" if request.proposal.destructive else "the experts do not agree on it"
+        return f"{decided.by} may not approve this, because {why}: a person has to"
+    return ""
+
+
+def choose(
+    ask_me: Callable[[], Approver] | None,
+    *,
+    decisions_file: Path | None = None,
+    embedded: bool = False,
+    pending: Path | str = "pending.json",
+) -> Approver:
+    """Pick the approver that fits where this runs: a person where one can be asked, else what was decided before.
+
+    Args:
+        ask_me: Makes the approver that asks a person; None where there is neither a front end nor a terminal.
+        decisions_file: Decisions recorded beforehand (`CODENB_DECISIONS`).
+        embedded: Whether the cluster is the embedded world, where nothing real can be harmed.
+        pending: Where requests are written that nobody could decide.
+
+    Raises:
+        ConfigError: The decisions cannot be used.
+    """
+    from codenb.actions._decisions import decisions  # noqa: PLC0415  these are approvers, and stand on this module
+    from codenb.actions._pending import none  # noqa: PLC0415
+    from codenb.actions._policy import demo_policy  # noqa: PLC0415
+
+    if ask_me is not None:
+        return ask_me()
+    if decisions_file is not None:
+        return decisions(decisions_file, otherwise=none(pending))
+    return demo_policy() if embedded else none(pending)

@@ -1,0 +1,120 @@
+"""No approver: nothing is approved, and what waits is written down for a person elsewhere.
+
+A scheduled run must neither wait for ever nor go ahead because nobody said no. It leaves a file with all that a person
+needs to decide, in the form in which the next run reads decisions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import tempfile
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from codenb.actions._approver import Approver, decision
+from codenb.errors import ConfigError
+from codenb.models import ApprovalRequest, Decision
+
+_VALID_FOR = timedelta(hours=24)
+_HOW = (
+    "Read the requests. In decisions, set approve to true or false, by to your name, and give a reason. "
+    "Then run again with CODENB_DECISIONS set to this file. A decision holds for its digest only: "
+    "if what would happen is no longer what is shown here, it is asked again."
+)
+
+
+def none(path: Path | str = "pending.json") -> Approver:
+    """Approve nothing, and write every request down.
+
+    Args:
+        path: The file; replaced whole at each request, so that a reader never sees half of one.
+    """
+    return _Pending(Path(path))
+
+
+class _Pending:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._requests: dict[str, ApprovalRequest] = {}
+
+    async def decide(self, request: ApprovalRequest) -> Decision:
+        self._requests[request.digest] = request
+        await asyncio.to_thread(_replace, self._path, _document(list(self._requests.values())))
+        return decision(
+            request,
+            approve=False,
+            by="nobody",
+            approver="none",
+            reason=f"nobody could be asked; what waits is written in {self._path}",
+            pending=True,
+        )
+
+    def __repr__(self) -> str:
+        return f"none({str(self._path)!r})"
+
+
+def _document(requests: list[ApprovalRequest]) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    return {
+        "how": _HOW,
+        "written_at": _time(now),
+        "requests": [_request(request) for request in requests],
+        "decisions": [
+            {
+                "approve": None,
+                "digest": request.digest,
+                "by": "",
+                "at": _time(now),
+                "expires_at": _time(now + _VALID_FOR),
+                "reason": "",
+            }
+            for request in requests
+        ],
+    }
+
+
+def _request(request: ApprovalRequest) -> dict[str, Any]:
+    proposal, preview = request.proposal, request.proposal.preview
+    return {
+        "digest": request.digest,
+        "summary": preview.change.summary if preview else str(proposal.call),
+        "place": request.place.to_dict(),
+        "call": proposal.call.to_dict(),
+        "why": proposal.why,
+        "proposed_by": list(proposal.proposed_by),
+        "notes": list(request.notes),
+        "needs_person": request.needs_person,
+        "destructive": proposal.destructive,
+        "alternative_in": proposal.group,
+        "diff": preview.diff.splitlines() if preview else None,
+        "preview": preview.to_dict() if preview else None,
+        "success": proposal.success.to_dict() if proposal.success else None,
+        "undo": proposal.undo.to_dict() if proposal.undo else None,
+    }
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _replace(path: Path, document: dict[str, Any]) -> None:
+    """Write beside the file and rename, so that there is always a whole one."""
+    try:
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(document, file, indent=2, ensure_ascii=False)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+            Path(beside).replace(path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                Path(beside).unlink()
+            raise
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error

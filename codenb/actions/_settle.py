@@ -1,0 +1,82 @@
+"""What became of a change whose answer was lost: its server knows, under the reference of its preview."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+from codenb.errors import BadInput, CodenbError
+from codenb.models import Outcome, Preview
+
+if TYPE_CHECKING:
+    from codenb.host import Host
+
+_REFERENCE = re.compile(r"[0-9a-f]{64}\.[A-Za-z0-9_-]{1,100}")
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 1.0
+
+
+async def settled(host: Host, reference: str, *, server: str | None = None, within_s: float = 10) -> Outcome:
+    """Ask what came of a change.
+
+    Args:
+        host: Knows the servers.
+        reference: `DIGEST.ID`, from an outcome or from the progress of an execution.
+        server: Which server carried it out; by default every one is asked.
+        within_s: How long to ask again while it is still being applied or the server is away.
+
+    Returns:
+        The outcome as the server kept it; `unknown` where it was begun and not ended, or never begun.
+
+    Raises:
+        BadInput: This is no reference, or no server keeps a preview of that name.
+    """
+    if not _REFERENCE.fullmatch(reference):
+        raise BadInput(f"{reference[:80]!r} is no reference: it is DIGEST.ID, as an outcome shows it")
+    servers = [server] if server else list(host.servers)
+    until, wait, problems = time.monotonic() + within_s, _FIRST_WAIT_S, dict[str, str]()
+    preview: Preview | None = None
+    while True:
+        for name in servers:
+            try:
+                preview = await _kept(host, name, reference, max(1.0, until - time.monotonic()))
+            except CodenbError as error:
+                problems[name] = " ".join(str(error).split())
+                continue
+            servers = [name]
+            if preview.outcome:
+                return preview.outcome
+        if time.monotonic() >= until:
+            break
+        await asyncio.sleep(min(wait, max(0.0, until - time.monotonic())))
+        wait = min(2 * wait, _LONGEST_WAIT_S)
+    if preview is None:
+        said = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+        raise BadInput(f"no server keeps {reference[:16]}…: {said or 'none is configured'}")
+    return Outcome(
+        status="unknown",
+        call=preview.call,
+        summary=preview.change.summary,
+        message="the server keeps no outcome of it: look at the state itself",
+        reference=reference,
+    )
+
+
+async def _kept(host: Host, server: str, reference: str, timeout_s: float) -> Preview:
+    try:
+        async with asyncio.timeout(timeout_s):
+            result = await host.read(server, f"preview://{reference}")
+    except TimeoutError as error:
+        raise BadInput(f"{server} did not answer within {timeout_s:.0f} s") from error
+    data: Any = result.data
+    if isinstance(data, str):
+        try:
+            data = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise BadInput(f"what {server} keeps as {reference[:16]}… is not JSON") from error
+    preview = Preview.from_dict(data, what=f"what {server} keeps as {reference[:16]}…")
+    if preview.reference != reference:
+        raise BadInput(f"{server} answered with another preview than {reference[:16]}…")
+    return preview
