@@ -6,5 +6,6 @@ no tool can forget it: previews, approval, applying exactly what was approved, b
 
 from codenb.servers._base._marks import changes, reads
 from codenb.servers._base._server import Server, make_server
+from codenb.servers._base._stdio import serve_stdio
 
-__all__ = ["Server", "changes", "make_server", "reads"]
+__all__ = ["Server", "changes", "make_server", "reads", "serve_stdio"]

@@ -13,7 +13,7 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import ValidationError
 
 from codenb.errors import AnswerTooLarge, BadInput, CodenbError, NotApproved
-from codenb.models import Outcome
+from codenb.models.change import Outcome
 from codenb.redaction import Redactor
 
 ANSWER_BYTES = 1_000_000
@@ -66,7 +66,7 @@ def refusal(error: Exception, redactor: Redactor, tool: str, *, changes: bool, l
         about = {"status": outcome.status, "reference": outcome.reference}
         reason = reason.__cause__ or reason
     if isinstance(reason, ValidationError) and not isinstance(error, UnexpectedToolError):
-        reason = _wrong_argument(reason, tool)
+        reason = wrong_argument(reason, tool)
     elif changes and isinstance(reason, RefusedBySdk):
         reason = NotApproved(
             f"the answer does not approve this change of {tool}, because it names another preview or is not in the "
@@ -100,7 +100,8 @@ def said(error: BaseException, tool: str) -> tuple[str, str]:
     return f"internal error in tool {tool}: {type(error).__name__}: {error}", "ToolError"
 
 
-def _wrong_argument(error: ValidationError, tool: str) -> BadInput:
+def wrong_argument(error: ValidationError, tool: str) -> BadInput:
+    """The first wrong argument, by name; not its value, which may be secret."""
     first = error.errors(include_url=False, include_input=False)[0]
     path = ".".join(str(part) for part in first["loc"])
     return BadInput(f"argument {path!r} of {tool}: {first['msg']}")

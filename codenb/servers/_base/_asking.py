@@ -15,7 +15,7 @@ from mcp.server.mcpserver.resolve import Elicit, Resolve
 
 from codenb.canonical import digest
 from codenb.errors import BadInput, ChangesOff, PreviewUsed
-from codenb.models import Outcome, Preview
+from codenb.models.change import Outcome, Preview
 from codenb.servers._base._approval import (
     Approval,
     answer_model,

@@ -28,8 +28,7 @@ from codenb.errors import (
     PreviewStale,
     ProtocolFault,
 )
-from codenb.models import Outcome, Preview
-from codenb.models.change import OutcomeStatus
+from codenb.models.change import Outcome, OutcomeStatus, Preview
 from codenb.servers._base._answers import NotApplied, said
 from codenb.servers._base._moved import what_moved
 from codenb.servers._base._plans import ChangeTool, Planner

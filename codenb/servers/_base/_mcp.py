@@ -11,13 +11,15 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver.context import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.request_state import RequestStateSecurity
+from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
+from pydantic import ValidationError
 
 from codenb.errors import BadInput, UnknownTool
 from codenb.redaction import Redactor
 from codenb.redaction import redactor as default_redactor
-from codenb.servers._base._answers import answer, refusal
+from codenb.servers._base._answers import answer, refusal, wrong_argument
 from codenb.servers._base._docs import described
 from codenb.servers._base._marks import Mark
 
@@ -99,12 +101,24 @@ class KernelServer(MCPServer[None]):
 
         Raises:
             UnknownTool: There is no such tool.
-            BadInput: An argument is unknown.
-            ValidationError: An argument has the wrong form.
+            BadInput: An argument is unknown, missing or in the wrong form.
         """
         tool = self.registered(name)
         self._require_known(tool, arguments)
-        return tool.fn_metadata.validate_arguments(arguments)
+        try:
+            return tool.fn_metadata.validate_arguments(arguments)
+        except ValidationError as error:
+            raise wrong_argument(error, name) from error
+
+    async def run_on_stdio(self, stdin: Any = None) -> None:
+        """Serve one client on this process's standard streams until its input ends.
+
+        Args:
+            stdin: Lines to read in place of the standard input.
+        """
+        server = self._lowlevel_server
+        async with stdio_server(stdin) as (read_stream, write_stream):
+            await server.run(read_stream, write_stream, server.create_initialization_options())
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None

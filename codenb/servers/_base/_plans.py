@@ -22,7 +22,8 @@ from pydantic import JsonValue
 from codenb.canonical import canonical_json, digest
 from codenb.config import Settings
 from codenb.errors import AnswerTooLarge, BadInput
-from codenb.models import Change, Place, Preview, ToolCall
+from codenb.models.change import Change, Preview, ToolCall
+from codenb.models.target import Place
 
 PREVIEW_TTL = timedelta(minutes=30)
 PREVIEW_BYTES = 500_000

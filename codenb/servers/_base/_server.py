@@ -16,11 +16,12 @@ from pydantic import JsonValue
 from codenb import __version__
 from codenb.config import Settings, load
 from codenb.errors import BadInput, CodenbError
-from codenb.models import Outcome, Place, Preview, ServerAbout
+from codenb.models.change import Outcome, Preview
+from codenb.models.target import Place, ServerAbout
 from codenb.redaction import Redactor
 from codenb.servers._base import _marks
 from codenb.servers._base._answers import ANSWER_BYTES
-from codenb.servers._base._asking import asking, principal
+from codenb.servers._base._asking import asking, hints_of, principal
 from codenb.servers._base._carrying import Carrier
 from codenb.servers._base._mcp import KernelServer
 from codenb.servers._base._plans import ChangeTool, Planner
@@ -94,9 +95,14 @@ class Server:
             function: Its signature is the tool's input schema, its return annotation the output schema, its docstring
                 the description.
             name: Of the tool; None is the function's own.
+
+        Raises:
+            ConfigError: It has no mark.
+            BadInput: An annotation names a type that is not at module level.
         """
         mark = _marks.mark_of(function)
         tool = name or function.__name__
+        hints_of(function)
         if mark.kind == "changes":
             self._change_tools[tool] = change = ChangeTool(tool, function)
             registered = asking(change, self._planner, self._carrier, self._store)
@@ -143,6 +149,17 @@ class Server:
         namespaces, why = self._planner.may_change(place or await self.place())
         return ServerAbout(name=self.name, version=self.version, place=place, changes=namespaces, changes_reason=why)
 
+    async def preview(self, reference: str) -> Preview | None:
+        """A kept preview with what came of it; the outcome of one whose server was killed meanwhile is `unknown`.
+
+        Args:
+            reference: `DIGEST.ID`.
+        """
+        kept = await self._store.find(reference)
+        if kept is not None and kept.state == "killed":
+            return kept.preview.model_copy(update={"outcome": _killed(kept.preview)})
+        return kept.preview if kept else None
+
     async def drain(self) -> None:
         """Wait for the changes that are being carried out."""
         await self._carrier.drain()
@@ -151,12 +168,9 @@ class Server:
         return json.dumps((await self.about()).to_dict())
 
     async def _preview_resource(self, reference: str) -> str:
-        kept = await self._store.find(reference)
-        if kept is None:
+        preview = await self.preview(reference)
+        if preview is None:
             raise ResourceNotFoundError(f"no preview {reference} is kept here: it expired, or was made elsewhere")
-        preview = kept.preview
-        if kept.state == "killed":
-            preview = preview.model_copy(update={"outcome": _killed(preview)})
         return json.dumps(preview.to_dict())
 
     def _redactor(self) -> Redactor:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal, NoReturn
 
 from codenb.errors import ConfigError, PreviewStale, PreviewUsed
-from codenb.models import Outcome, Preview
+from codenb.models.change import Outcome, Preview
 
 KEPT_S = 30 * 24 * 3600
 WAITING_ROWS = 1000
