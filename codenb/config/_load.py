@@ -33,7 +33,7 @@ def load(
 
     Args:
         folder: The project folder. By default `CODENB_HOME`, else the nearest folder from the working directory up
-            that has `.mcp.json` or `codenb.toml`, else the git root, else the working directory.
+            to the git root that has `.mcp.json` or `codenb.toml`, else the git root, else the working directory.
         env: The environment; the process's by default.
         builtin: The names of the built-in servers that exist.
 
@@ -78,8 +78,11 @@ def _home(folder: Path | None, env: Mapping[str, str]) -> Path:
             return home
         here = Path.cwd().resolve()
         up = (here, *here.parents)
-        with_files = (place for place in up if any(os.path.lexists(place / name) for name in (_MCP, _TOML)))
-        return next(with_files, None) or next((place for place in up if (place / ".git").exists()), here)
+        root = next((place for place in up if (place / ".git").exists()), None)
+        # A checkout is one project: what lies above its root is somebody else's, and may start no program here.
+        within = up[: up.index(root) + 1] if root else up
+        with_files = (place for place in within if any(os.path.lexists(place / name) for name in (_MCP, _TOML)))
+        return next(with_files, None) or root or here
     except (OSError, ValueError, RuntimeError) as error:
         raise ConfigError(f"{said} cannot be used: {error}") from error
 

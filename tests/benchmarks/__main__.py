@@ -1,6 +1,6 @@
 """`make bench`: what a user waits for before the first cell answers.
 
-Each figure is the median of fresh interpreters, with the bare interpreter measured beside it in the same rounds, so that
+Each figure is the median of fresh interpreters; the bare interpreter is measured beside it in the same rounds, so that
 a slow machine slows both. Goals are the design's; nothing here fails a build.
 """
 

@@ -58,6 +58,8 @@ def test_the_folder_is_found_upward_and_codenb_home_wins(tmp_path, monkeypatch):
 
     (tmp_path / "a" / ".git").mkdir()
     assert load(env={}).home == tmp_path / "a"
+    project(tmp_path, toml="")
+    assert load(env={}).home == tmp_path / "a", "what lies above a checkout may start no program in it"
     project(tmp_path / "a" / "notebooks", toml="")
     assert load(env={}).home == tmp_path / "a" / "notebooks"
     assert load(env={"CODENB_HOME": str(other)}).home == other
