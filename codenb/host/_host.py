@@ -1,0 +1,395 @@
+"""The host: what stands between a notebook and its servers.
+
+Every call goes through the same steps in the same order (design, section 5): it is recorded, it is checked, it is
+sent. The steps that the design has between these, access, cassette, cache, retry and pool, each take an entry and the
+step that comes after them, and stand where `_answered` stands now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from difflib import get_close_matches
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+
+from mcp import Client, MCPError
+from mcp_types import METHOD_NOT_FOUND, CallToolResult
+
+from codenb.canonical import canonical_json
+from codenb.config import ServerSettings
+from codenb.errors import CodenbError, ConnectFailed, NotApproved, UnknownServer
+from codenb.host._elicit import Approve, Consent
+from codenb.host._faults import is_answer
+from codenb.host._listing import PromptInfo, Prompts, ResourceInfo, Resources, Servers, ToolInfo, Tools
+from codenb.host._peer import Factory, Peer
+from codenb.host._pulse import Pulse
+from codenb.host._records import Calls, Entry, Recorder
+from codenb.host._results import prompt_result, resource_result, tool_result, wire
+from codenb.models.change import ToolCall
+from codenb.models.result import ToolResult
+
+if TYPE_CHECKING:
+    from codenb.config import Settings
+    from codenb.redaction import Redactor
+
+T = TypeVar("T")
+
+# Every fault that the SDK logs is raised here as well; without a handler of its own it would print to the cell.
+logging.getLogger("mcp").addHandler(logging.NullHandler())
+
+
+class Host:
+    """Calls servers, and remembers every call. Open it, or just call: connections are opened when first needed."""
+
+    def __init__(
+        self, settings: Settings, *, servers: Mapping[str, Factory] | None = None, principal: str = "local"
+    ) -> None:
+        """Prepare; nothing is opened yet.
+
+        Args:
+            settings: Which servers there are and how they are reached.
+            servers: Makes the servers that run in process, by name. An entry of `.mcp.json` that is reached in
+                another way stands in the place of one of the same name.
+            principal: Who calls, for the records.
+        """
+        factories = dict(servers or {})
+        configured = {name: ServerSettings(name, "builtin") for name in factories} | dict(settings.servers)
+        self._settings = settings
+        self._redactor = settings.redactor()
+        self._peers = {
+            name: Peer(
+                server,
+                home=settings.home,
+                limits=settings.limits,
+                redactor=self._redactor,
+                factory=factories.get(name),
+            )
+            for name, server in configured.items()
+        }
+        self._pulse = Pulse()
+        self._closed = False
+        self.calls = Calls()
+        self._recorder = Recorder(self.calls, principal, self._redactor)
+
+    @property
+    def servers(self) -> Mapping[str, ServerSettings]:
+        """What is configured for every server, those in process included, by name."""
+        return {name: peer.settings for name, peer in self._peers.items()}
+
+    @property
+    def redactor(self) -> Redactor:
+        """What hides secrets in everything that servers say."""
+        return self._redactor
+
+    async def open(self) -> None:
+        """Open all connections at once. A server that fails does not fail the others: `status` says why."""
+        self._closed = False
+        with self._pulse.beating():
+            results = await asyncio.gather(*(peer.open() for peer in self._peers.values()), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, CodenbError):
+                raise result
+
+    async def close(self) -> None:
+        """End every connection and every process; calls under way end with an error. A second time does nothing."""
+        self._closed = True
+        with self._pulse.beating():
+            await asyncio.gather(*(peer.close() for peer in self._peers.values()))
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def call(
+        self,
+        server: str,
+        tool: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timeout_s: float | None = None,
+        fresh: bool = False,
+    ) -> ToolResult:
+        """Call a tool that changes nothing.
+
+        Args:
+            server: Name of the server.
+            tool: Name of the tool.
+            arguments: The tool's own, as JSON data.
+            timeout_s: Seconds; the server's setting by default.
+            fresh: Whether an answer kept from before will not do.
+
+        Raises:
+            UnknownServer: No server of that name; the message names the nearest.
+            UnknownTool: No tool of that name; the message names the nearest.
+            NotApproved: The tool changes something, or is not known not to; the message says what to do.
+            BadInput: The arguments are no JSON data.
+            ToolError: The tool said no.
+            ServerError: What went wrong on the way.
+        """
+        call = ToolCall.model_construct(server=server, tool=tool, arguments=dict(arguments or {}))
+        entry = Entry("tool", server, tool, {"arguments": call.arguments}, fresh=fresh)
+        return await self._recorded(entry, lambda entry: self._answered(entry, call, timeout_s))
+
+    async def change(self, call: ToolCall, approve: Approve, *, timeout_s: float | None = None) -> ToolResult:
+        """Call a tool that changes something: the one door for changes, and never sent twice.
+
+        A server of codenb's kind asks for the approval of its preview; any other is called only after `approve` said
+        yes to a question without a preview. The time that the answer takes does not count.
+
+        Args:
+            call: What is called.
+            approve: Asked before anything changes; anything but yes is no.
+            timeout_s: Seconds; the server's setting by default.
+
+        Raises:
+            NotApproved: The answer was no.
+            ChangeError: The server refused, such as for a preview that no longer holds.
+            ConnectionLost: The answer was lost; whether the change was made is unknown, and so says the record.
+            DeadlineExceeded: Likewise.
+        """
+        entry = Entry("tool", call.server, call.tool, {"arguments": call.arguments}, fresh=True)
+        return await self._recorded(entry, lambda entry: self._changed(entry, call, approve, timeout_s))
+
+    async def tools(self, server: str | None = None) -> Tools:
+        """The tools of one server, or of all; of all, a server that fails is named in `problems`."""
+
+        async def listed(peer: Peer) -> Iterable[ToolInfo]:
+            return await peer.tools(asyncio.timeout(peer.timeout_s))
+
+        return Tools(*await self._each(server, "tools/list", listed))
+
+    async def resources(self, server: str | None = None) -> Resources:
+        """The resources and resource templates of one server, or of all; see `tools`."""
+        return Resources(*await self._each(server, "resources/list", self._resources_of))
+
+    async def prompts(self, server: str | None = None) -> Prompts:
+        """The prompts of one server, or of all; see `tools`."""
+        return Prompts(*await self._each(server, "prompts/list", self._prompts_of))
+
+    async def read(self, server: str, uri: str, *, timeout_s: float | None = None) -> ToolResult:
+        """Read one resource; `data` is its text, parsed where it is JSON.
+
+        Raises:
+            UnknownTool: The server has no such resource.
+            ServerError: What went wrong on the way.
+        """
+
+        async def read(entry: Entry) -> ToolResult:
+            started = time.perf_counter()
+            answer = await self._asked(entry, lambda client: client.read_resource(uri), timeout_s)
+            return resource_result(server, uri, answer, self._redactor, _ms_since(started))
+
+        return await self._recorded(Entry("tool", server, "resources/read", {"uri": uri}), read)
+
+    async def prompt(
+        self, server: str, name: str, arguments: Mapping[str, str] | None = None, *, timeout_s: float | None = None
+    ) -> ToolResult:
+        """Get one prompt; `data` is the list of its messages.
+
+        Raises:
+            UnknownTool: The server has no such prompt.
+            ServerError: What went wrong on the way.
+        """
+        given = dict(arguments or {})
+
+        async def get(entry: Entry) -> ToolResult:
+            started = time.perf_counter()
+            answer = await self._asked(entry, lambda client: client.get_prompt(name, given), timeout_s)
+            return prompt_result(server, name, answer, self._redactor, _ms_since(started))
+
+        return await self._recorded(Entry("tool", server, "prompts/get", {"name": name, "arguments": given}), get)
+
+    def status(self) -> Servers:
+        """How every server is right now; asks nobody."""
+        return Servers(peer.status() for peer in self._peers.values())
+
+    async def recorded(
+        self,
+        kind: Literal["tool", "model"],
+        name: tuple[str, str],
+        request: Mapping[str, Any],
+        do: Callable[[Entry], Awaitable[T]],
+    ) -> T:
+        """Make any call with a record: the one door through which tool and model calls pass.
+
+        Args:
+            kind: What is called.
+            name: Server and tool, or provider and model.
+            request: What is asked, as JSON data.
+            do: Makes the call; may fill in tokens, cost and bytes on the entry.
+        """
+        return await self._recorded(Entry(kind, *name, request), do)
+
+    async def _recorded(self, entry: Entry, do: Callable[[Entry], Awaitable[T]]) -> T:
+        with self._pulse.beating():
+            return await self._recorder.record(entry, do)
+
+    async def _answered(self, entry: Entry, call: ToolCall, timeout_s: float | None) -> ToolResult:
+        started = time.perf_counter()
+        canonical_json(call.arguments)
+        peer = self._peer(call.server)
+        until = asyncio.get_running_loop().time() + (timeout_s or peer.timeout_s)
+        info = await peer.tool(call.tool, until)
+        if not info.callable:
+            raise NotApproved(_needs_approval(info, call))
+        answer = await peer.ask(
+            f"{call.server}.{call.tool}",
+            lambda client: client.call_tool(call.tool, call.arguments),
+            asyncio.timeout_at(until),
+        )
+        raw, entry.bytes = wire(answer, limit=peer.limit, what=f"{call.server}.{call.tool}")
+        return tool_result(call.server, call.tool, raw, self._redactor, _ms_since(started))
+
+    async def _changed(self, entry: Entry, call: ToolCall, approve: Approve, timeout_s: float | None) -> ToolResult:
+        started = time.perf_counter()
+        canonical_json(call.arguments)
+        peer = self._peer(call.server)
+        what = f"{call.server}.{call.tool}"
+        loop = asyncio.get_running_loop()
+        info = await peer.tool(call.tool, loop.time() + peer.timeout_s)
+        deadline = asyncio.timeout(timeout_s or peer.timeout_s)
+        consent = Consent(call, approve, deadline)
+        connection = peer.own_connection(consent)
+
+        async def send(client: Client) -> CallToolResult:
+            if info.kind != "changes" and not await consent.without_preview():
+                raise consent.failure or NotApproved(f"{call} was not approved: nothing was sent")
+            entry.in_doubt = True
+            try:
+                return await client.call_tool(call.tool, call.arguments)
+            except MCPError as error:
+                entry.in_doubt = not is_answer(error)
+                raise
+
+        try:
+            answer = await connection.ask(what, send, deadline)
+            raw, entry.bytes = wire(answer, limit=peer.limit, what=what)
+            entry.in_doubt = False
+        except Exception:
+            if consent.failure:
+                raise consent.failure from None
+            raise
+        finally:
+            if not consent.approved and (consent.asked or peer.builtin):
+                entry.in_doubt = False  # a server that asks, or is ours, has changed nothing before it was told yes
+            connection.end()
+        if consent.failure:
+            raise consent.failure
+        if raw.get("isError") and consent.asked and not consent.approved:
+            raise NotApproved(f"{call} was not approved: nothing was changed")
+        return tool_result(call.server, call.tool, raw, self._redactor, _ms_since(started))
+
+    async def _asked(
+        self, entry: Entry, request: Callable[[Client], Awaitable[Any]], timeout_s: float | None
+    ) -> dict[str, Any]:
+        peer = self._peer(entry.server)
+        what = f"{entry.server} {entry.tool} {next(iter(entry.request.values()))}"
+        answer = await peer.ask(what, request, asyncio.timeout(timeout_s or peer.timeout_s))
+        raw, entry.bytes = wire(answer, limit=peer.limit, what=what)
+        return raw
+
+    async def _each(
+        self, server: str | None, method: str, fetch: Callable[[Peer], Awaitable[Iterable[T]]]
+    ) -> tuple[list[T], dict[str, str]]:
+        names = [server] if server is not None else list(self._peers)
+
+        async def of(name: str) -> Iterable[T]:
+            return await self._recorded(Entry("tool", name, method), lambda _: fetch(self._peer(name)))
+
+        results = await asyncio.gather(*(of(name) for name in names), return_exceptions=True)
+        items: list[T] = []
+        problems: dict[str, str] = {}
+        for name, result in zip(names, results, strict=True):
+            if isinstance(result, CodenbError) and server is None:
+                problems[name] = str(result)
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                items += result
+        return items, problems
+
+    async def _resources_of(self, peer: Peer) -> list[ResourceInfo]:
+        async def fetch(client: Client) -> list[ResourceInfo]:
+            plain = await _pages(client.list_resources, "resources")
+            templates = await _pages(client.list_resource_templates, "resource_templates")
+            return [_resource(peer.name, one, str(one.uri)) for one in plain] + [
+                _resource(peer.name, one, one.uri_template, template=True) for one in templates
+            ]
+
+        return await peer.ask(f"{peer.name} resources/list", fetch, asyncio.timeout(peer.timeout_s))
+
+    async def _prompts_of(self, peer: Peer) -> list[PromptInfo]:
+        async def fetch(client: Client) -> list[PromptInfo]:
+            return [
+                PromptInfo(
+                    server=peer.name,
+                    name=one.name,
+                    description=one.description or "",
+                    arguments=tuple(f"{arg.name}{'*' if arg.required else ''}" for arg in one.arguments or ()),
+                )
+                for one in await _pages(client.list_prompts, "prompts")
+            ]
+
+        return await peer.ask(f"{peer.name} prompts/list", fetch, asyncio.timeout(peer.timeout_s))
+
+    def _peer(self, name: str) -> Peer:
+        if self._closed:
+            raise ConnectFailed("this session is closed: connect again")
+        if peer := self._peers.get(name):
+            return peer
+        near = get_close_matches(name, self._peers, n=1, cutoff=0.4)
+        known = ", ".join(self._peers) or "none"
+        hint = f"did you mean {near[0]!r}?" if near else f"configured are: {known}"
+        raise UnknownServer(f"no server {name!r} is configured: {hint}")
+
+
+async def _pages(fetch: Callable[..., Awaitable[Any]], field: str) -> list[Any]:
+    """Every page of a list; nothing where the server does not offer such a list."""
+    items: list[Any] = []
+    cursor: str | None = None
+    for _ in range(100):
+        try:
+            page = await fetch(cursor=cursor)
+        except MCPError as error:
+            if error.code == METHOD_NOT_FOUND:
+                return items
+            raise
+        items += getattr(page, field)
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    return items
+
+
+def _resource(server: str, one: Any, uri: str, *, template: bool = False) -> ResourceInfo:
+    return ResourceInfo(
+        server=server,
+        uri=uri,
+        name=one.name,
+        description=one.description or "",
+        mime_type=one.mime_type or "",
+        template=template,
+    )
+
+
+def _needs_approval(info: ToolInfo, call: ToolCall) -> str:
+    given = "".join(f", {key}={value!r}" for key, value in call.arguments.items())
+    propose = f"nb.propose({call.server!r}, {call.tool!r}{given})"
+    if info.kind == "changes":
+        return f"{call.server}.{call.tool} changes something and needs an approval: use {propose}, then nb.execute"
+    return (
+        f"{call.server}.{call.tool} is not declared to change nothing, so it counts as a change: use {propose}, or, "
+        f"if it only reads, add {call.tool!r} to read_only under [servers.{call.server}] in codenb.toml"
+    )
+
+
+def _ms_since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000

@@ -1,0 +1,239 @@
+"""One configured server, as the host sees it: its connection, its tools, how it is.
+
+A connection that broke is replaced by the next call. A change has a connection of its own, so that its questions can
+only reach whoever approves that change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from mcp import Client
+from mcp.client.session import ElicitationFnT
+from mcp.server import MCPServer
+from mcp_types import Tool
+
+from codenb.config import Limits, ServerSettings
+from codenb.errors import CodenbError, ConfigError, ConnectFailed, UnknownTool
+from codenb.host._connection import Connection, Link
+from codenb.host._faults import Explains
+from codenb.host._http import HttpLink
+from codenb.host._listing import ServerStatus, ToolInfo, ToolKind
+from codenb.host._logs import ServerLog
+from codenb.host._stdio import StdioLink
+from codenb.redaction import Redactor
+
+T = TypeVar("T")
+
+Factory = Callable[[], MCPServer]
+
+_TRANSPORTS: dict[str, Literal["in process", "stdio", "http"]] = {"builtin": "in process"}
+_KINDS: dict[Any, ToolKind] = {"reads": "reads", "changes": "changes", "memory": "memory"}
+_MOST_PAGES = 100
+
+
+class Peer:
+    """One server and everything that is open to it."""
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        *,
+        home: Path,
+        limits: Limits,
+        redactor: Redactor,
+        factory: Factory | None = None,
+    ) -> None:
+        """Prepare; nothing is opened yet.
+
+        Args:
+            settings: How it is reached.
+            home: The project folder.
+            limits: For what the server's own settings leave open.
+            redactor: For what is quoted and logged.
+            factory: Makes the server, where it runs in process.
+        """
+        self.name = settings.name
+        self.settings = settings
+        self.timeout_s = settings.timeout_s or limits.timeout_s
+        self.limit = limits.answer_bytes
+        self._home = home
+        self._redactor = redactor
+        self._factory = factory
+        self._connections: set[Connection] = set()
+        self._shared: Connection | None = None
+        self._tools: tuple[ToolInfo, ...] | None = None
+        self._problem = settings.problem or ""
+
+    @property
+    def builtin(self) -> bool:
+        """Whether it runs in process, so that what it says of its tools is our own word."""
+        return self.settings.transport == "builtin"
+
+    async def open(self) -> None:
+        """Open the shared connection and list the tools, so that the first call need not."""
+        await self.tools(asyncio.timeout(self.timeout_s))
+
+    async def ask(self, what: str, request: Callable[[Client], Awaitable[T]], deadline: asyncio.Timeout) -> T:
+        """Make one request over the shared connection; see `Connection.ask`."""
+        try:
+            answer = await self._current().ask(what, request, deadline)
+        except CodenbError as error:
+            if self._shared is None or not self._shared.usable:
+                self._problem = str(error)
+            raise
+        self._problem = ""
+        return answer
+
+    def own_connection(self, elicit: ElicitationFnT) -> Connection:
+        """A connection for one change; whoever takes it ends it."""
+        return self._connected(elicit)
+
+    async def tools(self, deadline: asyncio.Timeout) -> tuple[ToolInfo, ...]:
+        """What it offers, asked once a connection."""
+        if self._tools is None or self._shared is None or not self._shared.usable:
+            listed = await self.ask(f"{self.name} tools/list", self._list, deadline)
+            self._tools = tuple(self._info(tool) for tool in listed)
+        return self._tools
+
+    async def tool(self, name: str, until: float) -> ToolInfo:
+        """One tool; a name that is not in the list is looked up in a fresh one.
+
+        Args:
+            name: Of the tool.
+            until: Loop time.
+
+        Raises:
+            UnknownTool: The message names the nearest.
+        """
+        known = self._tools is not None
+        for tool in await self.tools(asyncio.timeout_at(until)):
+            if tool.name == name:
+                return tool
+        if known:
+            self._tools = None
+            return await self.tool(name, until)
+        near = get_close_matches(name, [tool.name for tool in self._tools or ()], n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}?" if near else "see nb.tools()"
+        raise UnknownTool(f"{self.name} has no tool {name!r}: {hint}")
+
+    def status(self) -> ServerStatus:
+        """How it is right now; asks nobody."""
+        protocol = self._shared.protocol if self._shared else ""
+        return ServerStatus(
+            server=self.name,
+            transport=_TRANSPORTS.get(self.settings.transport) or self.settings.transport,
+            state="open" if protocol else "failed" if self._problem else "closed",
+            tools=None if self._tools is None else len(self._tools),
+            protocol=protocol,
+            problem=self._problem,
+        )
+
+    async def close(self) -> None:
+        """End every connection and wait until they have ended."""
+        for connection in tuple(self._connections):
+            connection.end()
+        await asyncio.gather(*(connection.ended() for connection in tuple(self._connections)))
+        self._connections.clear()
+        self._shared = self._tools = None
+
+    def _current(self) -> Connection:
+        if self._shared and not self._shared.usable:
+            self._shared.retire()
+            self._shared = None
+        if self._shared is None:
+            self._tools = None
+            self._shared = self._connected(None)
+        return self._shared
+
+    def _connected(self, elicit: ElicitationFnT | None) -> Connection:
+        self._connections = {one for one in self._connections if one.running}
+        connection = Connection(self.name, self._link(), mode=self.settings.mode, open_s=self.timeout_s, elicit=elicit)
+        self._connections.add(connection)
+        return connection
+
+    def _link(self) -> Link:
+        settings = self.settings
+        if settings.problem:
+            raise ConfigError(settings.problem)
+        where = f"mcpServers.{self.name} in {self._home / '.mcp.json'}"
+        if settings.transport == "builtin":
+            if self._factory is None:
+                raise ConnectFailed(f"{self.name} is no built-in server of this session: mend {where}")
+            return _InProcess(self.name, self._factory)
+        if settings.transport == "http":
+            return HttpLink(
+                self.name,
+                settings.url,
+                headers=settings.headers,
+                limit=self.limit,
+                redactor=self._redactor,
+                where=where,
+            )
+        log = ServerLog(self._home / ".mcp" / "logs" / f"{_file_name(self.name)}.log", self._redactor)
+        return StdioLink(
+            self.name,
+            settings.command,
+            settings.args,
+            env=settings.env,
+            cwd=settings.cwd,
+            limit=settings.line_limit_bytes,
+            log=log,
+            redactor=self._redactor,
+            where=where,
+        )
+
+    async def _list(self, client: Client) -> list[Tool]:
+        tools: list[Tool] = []
+        cursor: str | None = None
+        for _ in range(_MOST_PAGES):
+            page = await client.list_tools(cursor=cursor)
+            tools += page.tools
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        return tools
+
+    def _info(self, tool: Tool) -> ToolInfo:
+        meta = tool.meta or {}
+        said = _KINDS.get(meta.get("codenb/kind"), "third-party")
+        # Of a server that is not ours only the word that costs it something is taken: that it changes things.
+        kind: ToolKind = said if self.builtin or said == "changes" else "third-party"
+        return ToolInfo(
+            server=self.name,
+            name=tool.name,
+            title=self._redactor.text(tool.title or ""),
+            description=self._redactor.text(tool.description or ""),
+            kind=kind,
+            read_only=kind == "reads" if self.builtin else kind != "changes" and self.settings.is_read_only(tool.name),
+            input_schema=tool.input_schema,
+            version=str(meta.get("codenb/version", "")),
+        )
+
+
+class _InProcess:
+    """A server that runs in this process; made anew for every connection."""
+
+    def __init__(self, server: str, factory: Factory) -> None:
+        self._server = server
+        self._factory = factory
+        self.broken = False
+
+    def target(self) -> MCPServer:
+        try:
+            return self._factory()
+        except CodenbError:
+            raise
+        except Exception as error:
+            raise ConnectFailed(f"{self._server} could not be made: {error}") from error
+
+    def watch(self) -> Explains:
+        return lambda error: None  # noqa: ARG005  there is nothing between, so there is nothing to know
+
+
+def _file_name(server: str) -> str:
+    return "".join(char if char.isalnum() or char in "-_" else "_" for char in server)
