@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from codenb.config import Settings
     from codenb.demo import World
     from codenb.experts import Expert
-    from codenb.host import Calls, Host, Tools
+    from codenb.host import Calls, Host, Prompts, Resources, Tools
     from codenb.models.opinion import QuestionKind
     from codenb.servers import Server
 
@@ -75,11 +75,11 @@ class Session(Shown):
         """The tools of one server, or of all."""
         return await self.host.tools(server)
 
-    async def resources(self, server: str | None = None) -> Any:
+    async def resources(self, server: str | None = None) -> Resources:
         """The resources of one server, or of all."""
         return await self.host.resources(server)
 
-    async def prompts(self, server: str | None = None) -> Any:
+    async def prompts(self, server: str | None = None) -> Prompts:
         """The prompts of one server, or of all."""
         return await self.host.prompts(server)
 

@@ -7,6 +7,7 @@ from codenb.actions._execute import execute
 from codenb.actions._outcomes import Outcomes
 from codenb.actions._pending import none
 from codenb.actions._policy import demo_policy
+from codenb.actions._proposals import proposals
 from codenb.actions._propose import propose
 from codenb.actions._settle import settled
 from codenb.actions._terminal import at_terminal
@@ -23,6 +24,7 @@ __all__ = [
     "execute",
     "none",
     "objection",
+    "proposals",
     "propose",
     "settled",
 ]

@@ -1,4 +1,4 @@
-"""A call that would change something becomes a proposal: what it would do, how to tell that it worked, how to undo it."""
+"""A call that would change something becomes a proposal: what it would do, how to tell that it worked, the undo."""
 
 from __future__ import annotations
 

@@ -112,9 +112,7 @@ def _at(answer: Any, path: str) -> Any:
     for part in path.split("."):
         if isinstance(answer, Mapping) and part in answer:
             answer = answer[part]
-        elif (
-            isinstance(answer, Sequence) and not isinstance(answer, str) and part.isdigit() and int(part) < len(answer)
-        ):
+        elif isinstance(answer, list) and part.isdecimal() and int(part) < len(answer):
             answer = answer[int(part)]
         else:
             return _ABSENT

@@ -7,8 +7,10 @@ embedded experts need no model; a question never changes anything.
 from codenb._lazy import attach
 
 _MODULES = {
+    "_advice": ("recommendations",),
     "_circle": ("ask",),
     "_consensus": ("consensus",),
+    "_embedded": ("embedded",),
     "_expert": ("Expert",),
     "_gate": ("checked",),
     "_question": ("question",),

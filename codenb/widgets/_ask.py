@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from codenb import actions
+from codenb.actions import Approver
 from codenb.models import ApprovalRequest, Decision
-
-if TYPE_CHECKING:
-    from codenb.actions import Approver
 
 
 class AskMe:
     """Asks the person in front of the notebook or the terminal, one request at a time."""
+
+    def __init__(self) -> None:
+        self._nobody = actions.none()
 
     async def decide(self, request: ApprovalRequest) -> Decision:
         """Show the request and wait for a click or a `y`.
@@ -27,18 +26,27 @@ class AskMe:
         if has_front_end():
             from codenb.widgets._panel import ApprovalPanel  # noqa: PLC0415  ipywidgets is heavy
 
-            approved, reason = await ApprovalPanel(request).answer()
-            return Decision(
-                approve=approved,
-                digest=request.digest,
-                by=getpass.getuser(),
-                approver="ask_me",
-                at=datetime.now(UTC),
-                reason=reason,
-            )
-        if has_terminal():
-            return await actions.ask_on_terminal().decide(request)
-        return await actions.none().decide(request)
+            return await ApprovalPanel(request).decision()
+        return await (actions.at_terminal() if has_terminal() else self._nobody).decide(request)
+
+    def __repr__(self) -> str:
+        return "ask_me()"
+
+
+class _WithoutPerson:
+    """Decisions made beforehand; on the embedded world, where there are none, the demo's policy; else nobody."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._recorded = actions.choose(None, decisions_file=file)
+
+    async def decide(self, request: ApprovalRequest) -> Decision:
+        if self._file is None and request.place.embedded:
+            return await actions.demo_policy().decide(request)
+        return await self._recorded.decide(request)
+
+    def __repr__(self) -> str:
+        return repr(self._recorded)
 
 
 def ask_me() -> AskMe:
@@ -54,12 +62,14 @@ def approver() -> Approver:
 
     A front end or a terminal: `ask_me`. Else `CODENB_DECISIONS`: the decisions in that file. Else, on the embedded
     world only: `demo_policy`. Else none: nothing is approved, and `pending.json` says what waits.
+
+    Raises:
+        ConfigError: The file of decisions cannot be used.
     """
     if has_front_end() or has_terminal():
         return ask_me()
-    if file := os.environ.get("CODENB_DECISIONS"):
-        return actions.decisions(file)
-    return actions.embedded_or_none()
+    file = os.environ.get("CODENB_DECISIONS")
+    return _WithoutPerson(Path(file) if file else None)
 
 
 def has_front_end() -> bool:

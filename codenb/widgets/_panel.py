@@ -7,13 +7,15 @@ wherever it is read, and no widget state has to be saved with it.
 from __future__ import annotations
 
 import asyncio
+import getpass
 from dataclasses import replace
 from typing import Any
 
 import ipywidgets as widgets
 from IPython.display import display
 
-from codenb.models import ApprovalRequest
+from codenb.actions import decision
+from codenb.models import ApprovalRequest, Decision
 from codenb.views import Badge, Tone, to_html, to_text
 
 _BUTTON = {"width": "auto", "min_width": "110px"}
@@ -48,11 +50,11 @@ class ApprovalPanel:
         )
         self.box = widgets.VBox([widgets.HTML(to_html(request.view())), row, self.status])
 
-    async def answer(self) -> tuple[bool, str]:
+    async def decision(self) -> Decision:
         """Show the panel and wait.
 
         Returns:
-            Whether the person approved, and the reason given.
+            What the person decided, with the reason given.
 
         Raises:
             asyncio.CancelledError: The cell was interrupted; the panel then says that nothing was approved.
@@ -75,7 +77,8 @@ class ApprovalPanel:
             raise
         reason = str(self.reason.value).strip()
         self._replace(handle, Badge("approved", Tone.GOOD) if approved else Badge("rejected", Tone.BAD))
-        return approved, reason
+        by = getpass.getuser()
+        return decision(self.request, approve=approved, by=by, approver="ask_me", reason=reason)
 
     def _replace(self, handle: Any, badge: Badge) -> None:
         view = self.request.view()
