@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from codenb.demo.clock import Clock
 from codenb.demo.identity import Identity
 from codenb.demo.kinds import EVENT
@@ -9,6 +11,26 @@ from codenb.demo.objects import Obj, clone, dig, name_of, pruned, uid_of
 from codenb.demo.store import Store
 
 _KEPT_S = 3600.0  # kube-apiserver --event-ttl
+
+
+class Happening(NamedTuple):
+    """What an event says.
+
+    Attributes:
+        type: `Normal` or `Warning`.
+        component: Who reports it, for example `kubelet`.
+        reason: In one word.
+        message: In a sentence.
+        host: The node that reports it.
+        field: The part of the object, for example `spec.containers{app}`.
+    """
+
+    type: str
+    component: str
+    reason: str
+    message: str
+    host: str = ""
+    field: str = ""
 
 
 class Recorder:
@@ -20,43 +42,27 @@ class Recorder:
         self._identity = identity
         self._known: dict[tuple[str, ...], tuple[str, str]] = {}
 
-    def normal(self, about: Obj, component: str, reason: str, message: str, *, host: str = "", field: str = "") -> None:
-        """Record that something went as it should.
+    def record(self, about: Obj, happening: Happening) -> None:
+        """Write down what happened to an object; again, where it was written down before.
 
         Args:
             about: The object it happened to.
-            component: Who reports it, for example `kubelet`.
-            reason: In one word.
-            message: In a sentence.
-            host: The node that reports it.
-            field: The part of the object, for example `spec.containers{app}`.
+            happening: What it was.
         """
-        self._record("Normal", about, component, reason, message, host, field)
-
-    def warning(
-        self, about: Obj, component: str, reason: str, message: str, *, host: str = "", field: str = ""
-    ) -> None:
-        """Record that something went wrong; arguments as for `normal`."""
-        self._record("Warning", about, component, reason, message, host, field)
-
-    def _record(self, type_: str, about: Obj, component: str, reason: str, message: str, host: str, field: str) -> None:
-        now = self._clock.stamp()
-        key = (uid_of(about), type_, component, reason, message, field)
+        key = (uid_of(about), *happening)
         known = self._known.get(key)
         event = self._store.find(EVENT, *known) if known else None
-        if event is not None:
+        if event is None:
+            event = self._store.create(EVENT, self._event(about, happening), happening.component)
+            self._known[key] = (event["metadata"]["namespace"], name_of(event))
+        else:
             again: Obj = clone(event)
             again["count"] += 1
-            again["lastTimestamp"] = now
-            event = self._store.update(EVENT, again, component)
-        else:
-            event = self._store.create(
-                EVENT, self._event(type_, about, component, reason, message, host, field), component
-            )
-            self._known[key] = (event["metadata"]["namespace"], name_of(event))
+            again["lastTimestamp"] = self._clock.stamp()
+            event = self._store.update(EVENT, again, happening.component)
         self._expire_later(event)
 
-    def _event(self, type_: str, about: Obj, component: str, reason: str, message: str, host: str, field: str) -> Obj:
+    def _event(self, about: Obj, happening: Happening) -> Obj:
         now = self._clock.stamp()
         namespace = dig(about, "metadata", "namespace")
         return {
@@ -69,19 +75,19 @@ class Recorder:
                     "uid": uid_of(about),
                     "apiVersion": about["apiVersion"],
                     "resourceVersion": about["metadata"]["resourceVersion"],
-                    "fieldPath": field or None,
+                    "fieldPath": happening.field or None,
                 }
             ),
-            "reason": reason,
-            "message": message,
-            "source": pruned({"component": component, "host": host or None}),
+            "reason": happening.reason,
+            "message": happening.message,
+            "source": pruned({"component": happening.component, "host": happening.host or None}),
             "firstTimestamp": now,
             "lastTimestamp": now,
             "count": 1,
-            "type": type_,
+            "type": happening.type,
             "eventTime": None,
-            "reportingComponent": component,
-            "reportingInstance": host,
+            "reportingComponent": happening.component,
+            "reportingInstance": happening.host,
         }
 
     def _expire_later(self, event: Obj) -> None:

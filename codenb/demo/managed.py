@@ -8,7 +8,7 @@ has a key; other lists and plain values end a path.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from codenb.demo.objects import Obj, clone
 
@@ -41,18 +41,29 @@ _OWNERLESS = frozenset(
 )
 
 
-def record(
-    before: Obj | None, after: Obj, manager: str, api_version: str, stamp: str, subresource: str = ""
-) -> list[Obj]:
+class Write(NamedTuple):
+    """Who wrote, when and where.
+
+    Attributes:
+        manager: The field manager.
+        api_version: Of the object.
+        time: RFC 3339.
+        subresource: `status` or `scale`, where the write went there.
+    """
+
+    manager: str
+    api_version: str
+    time: str
+    subresource: str = ""
+
+
+def record(before: Obj | None, after: Obj, write: Write) -> list[Obj]:
     """The managed fields of an object that one manager has just written.
 
     Args:
         before: The object as it was; None for a new one.
         after: The object as it is about to be stored, without new managed fields.
-        manager: Who writes.
-        api_version: Of the object.
-        stamp: The time of the write.
-        subresource: `status` or `scale`, where the write went there.
+        write: The write.
 
     Returns:
         The new `managedFields` list.
@@ -66,18 +77,22 @@ def record(
     own = None
     for entry in entries:
         _subtract(entry["fieldsV1"], lost)
-        if (entry["manager"], entry["operation"], entry.get("subresource", "")) == (manager, "Update", subresource):
+        if (entry["manager"], entry["operation"], entry.get("subresource", "")) == (
+            write.manager,
+            "Update",
+            write.subresource,
+        ):
             own = entry
         else:
             _subtract(entry["fieldsV1"], changed)
     if changed and own is None:
-        own = {"manager": manager, "operation": "Update", "apiVersion": api_version, "fieldsType": "FieldsV1"}
-        own["fieldsV1"] = {}
-        if subresource:
-            own["subresource"] = subresource
+        own = {"manager": write.manager, "operation": "Update", "apiVersion": write.api_version}
+        own |= {"fieldsType": "FieldsV1", "fieldsV1": {}}
+        if write.subresource:
+            own["subresource"] = write.subresource
         entries.append(own)
     if own is not None and changed:
-        own["time"] = stamp
+        own["time"] = write.time
         own["fieldsV1"] = _union(own["fieldsV1"], _shape(changed))
     return [entry for entry in entries if entry["fieldsV1"]]
 

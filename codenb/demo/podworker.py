@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from codenb.demo.events import Happening
 from codenb.demo.identity import image_digest
 from codenb.demo.kinds import CONFIG_MAP, POD, SECRET
 from codenb.demo.objects import Obj, clone, dig, name_of, namespace_of, uid_of
@@ -28,6 +29,7 @@ _LONGEST_BACK_OFF_S = 300.0
 _REPORT_S = 15.0  # how often a back-off is reported while it lasts
 _MOUNT_RETRY_S = 20.0
 _INIT_RUN = Crash(after=0.2, exit_code=0, reason="Completed")
+_MINUTE_S = 60
 _NEVER = "1970-01-01T00:00:00Z"
 
 
@@ -293,7 +295,7 @@ class PodWorker:
         namespace, name = self._key
         about = f"restarting failed container {container.name} in pod {name}_{namespace}({self.uid})"
         self._event("Warning", "BackOff", f"Back-off {about}", container)
-        length = f"{int(delay // 60)}m{int(delay % 60)}s" if delay >= 60 else f"{int(delay)}s"
+        length = _duration(delay)
         message = f"back-off {length} restarting failed container={container.name} pod={name}_{namespace}({self.uid})"
         self._wait(container, "CrashLoopBackOff", message)
         self._later(_REPORT_S, container, lambda waiting: self._report_back_off(waiting, delay))
@@ -349,8 +351,7 @@ class PodWorker:
             return
         part = "" if container is None else f"spec.{'initContainers' if container.init else 'containers'}"
         field_path = f"{part}{{{container.name}}}" if container else ""
-        tell = self._sim.events.normal if type_ == "Normal" else self._sim.events.warning
-        tell(pod, "kubelet", reason, message, host=self._node, field=field_path)
+        self._sim.events.record(pod, Happening(type_, "kubelet", reason, message, self._node, field_path))
 
     def _publish(self) -> None:
         pod = self._pod
@@ -420,3 +421,9 @@ class PodWorker:
             "imageID": f"{image.partition(':')[0]}@sha256:{image_digest(image)}" if began else "",
             "started": "running" in container.state,
         } | ({"containerID": self._container_id(container)} if began else {})
+
+
+def _duration(seconds: float) -> str:
+    """As Go writes it: `40s`, `2m40s`."""
+    minutes, rest = divmod(int(seconds), _MINUTE_S)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

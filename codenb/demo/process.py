@@ -110,7 +110,7 @@ class World:
 def _spawn(command: list[str], errors: IO[bytes]) -> subprocess.Popen[bytes]:
     try:
         # A session of its own: interrupting a cell must not end the world.
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603 - this interpreter, our own module, a checked scenario name
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
         )
     except OSError as error:

@@ -107,20 +107,15 @@ def expression_holds(term: Obj, have: Mapping[str, str]) -> bool:
     """Whether one `{key, operator, values}` holds for labels."""
     value = have.get(term["key"])
     values = term.get("values") or []
-    match term["operator"]:
-        case "In":
-            return value in values
-        case "NotIn":
-            return value not in values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-        case "Gt":
-            return value is not None and int(value) > int(values[0])
-        case "Lt":
-            return value is not None and int(value) < int(values[0])
-    return False
+    tests: dict[str, Callable[[], bool]] = {
+        "In": lambda: value in values,
+        "NotIn": lambda: value not in values,
+        "Exists": lambda: value is not None,
+        "DoesNotExist": lambda: value is None,
+        "Gt": lambda: value is not None and int(value) > int(values[0]),
+        "Lt": lambda: value is not None and int(value) < int(values[0]),
+    }
+    return tests[term["operator"]]()
 
 
 def as_text(selector: Obj | None) -> str:

@@ -107,7 +107,7 @@ class Store:
         metadata["creationTimestamp"] = self._clock.stamp()
         if kind.generation:
             metadata["generation"] = 1
-        metadata["managedFields"] = managed.record(None, obj, manager, kind.api_version, self._clock.stamp())
+        metadata["managedFields"] = managed.record(None, obj, self._write(kind, manager))
         obj = {"apiVersion": kind.api_version, "kind": kind.kind} | obj
         if keep:
             self._put("ADDED", kind, obj, None)
@@ -151,9 +151,7 @@ class Store:
             return before
         if kind.generation and subresource != "status" and obj.get("spec") != before.get("spec"):
             metadata["generation"] = old["generation"] + 1
-        metadata["managedFields"] = managed.record(
-            before, obj, manager, kind.api_version, self._clock.stamp(), subresource
-        )
+        metadata["managedFields"] = managed.record(before, obj, self._write(kind, manager, subresource))
         if keep:
             self._put("MODIFIED", kind, obj, before)
         return obj
@@ -188,6 +186,9 @@ class Store:
         if revision + 1 < oldest:
             raise expired(f"too old resource version: {revision} ({oldest - 1})")
         return [change for change in self._history if change.revision > revision]
+
+    def _write(self, kind: Kind, manager: str, subresource: str = "") -> managed.Write:
+        return managed.Write(manager, kind.api_version, self._clock.stamp(), subresource)
 
     def _of(self, kind: Kind) -> dict[tuple[str, str], Obj]:
         return self._objects.setdefault(EVENT if kind is NEW_EVENT else kind, {})

@@ -1,8 +1,7 @@
 """What an API server refuses to store, with its words.
 
 Only what people get wrong: names, replicas, selectors, containers, images, quantities. The schemas of everything are
-not here; unknown fields are found where a request asks for strictness (`fieldValidation=Strict`) in the parts of a
-workload that are listed below.
+not here.
 """
 
 from __future__ import annotations
@@ -35,98 +34,6 @@ _NOT_A_LABEL = (
 # Roles are paths of their own making, as `system:node`.
 _FREE_NAMES = frozenset({"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"})
 
-_KNOWN: dict[str, frozenset[str]] = {
-    "Deployment": frozenset(
-        [
-            "minReadySeconds",
-            "paused",
-            "progressDeadlineSeconds",
-            "replicas",
-            "revisionHistoryLimit",
-            "selector",
-            "strategy",
-            "template",
-        ]
-    ),
-    "ReplicaSet": frozenset({"minReadySeconds", "replicas", "selector", "template"}),
-    "pod": frozenset(
-        [
-            "activeDeadlineSeconds",
-            "affinity",
-            "automountServiceAccountToken",
-            "containers",
-            "dnsConfig",
-            "dnsPolicy",
-            "enableServiceLinks",
-            "ephemeralContainers",
-            "hostAliases",
-            "hostIPC",
-            "hostNetwork",
-            "hostPID",
-            "hostUsers",
-            "hostname",
-            "hostnameOverride",
-            "imagePullSecrets",
-            "initContainers",
-            "nodeName",
-            "nodeSelector",
-            "os",
-            "overhead",
-            "preemptionPolicy",
-            "priority",
-            "priorityClassName",
-            "readinessGates",
-            "resourceClaims",
-            "resources",
-            "restartPolicy",
-            "runtimeClassName",
-            "schedulerName",
-            "schedulingGates",
-            "schedulingGroup",
-            "securityContext",
-            "serviceAccount",
-            "serviceAccountName",
-            "setHostnameAsFQDN",
-            "shareProcessNamespace",
-            "subdomain",
-            "terminationGracePeriodSeconds",
-            "tolerations",
-            "topologySpreadConstraints",
-            "volumes",
-            "workloadRef",
-        ]
-    ),
-    "container": frozenset(
-        [
-            "args",
-            "command",
-            "env",
-            "envFrom",
-            "image",
-            "imagePullPolicy",
-            "lifecycle",
-            "livenessProbe",
-            "name",
-            "ports",
-            "readinessProbe",
-            "resizePolicy",
-            "resources",
-            "restartPolicy",
-            "restartPolicyRules",
-            "securityContext",
-            "startupProbe",
-            "stdin",
-            "stdinOnce",
-            "terminationMessagePath",
-            "terminationMessagePolicy",
-            "tty",
-            "volumeDevices",
-            "volumeMounts",
-            "workingDir",
-        ]
-    ),
-}
-
 
 def check(kind: Kind, obj: Obj, before: Obj | None = None) -> None:
     """Refuse an object that cannot be stored.
@@ -145,33 +52,8 @@ def check(kind: Kind, obj: Obj, before: Obj | None = None) -> None:
         raise invalid(kind, dig(obj, "metadata", "name", default=""), causes)
 
 
-def check_strictly(kind: Kind, obj: Obj) -> None:
-    """Refuse fields that the API does not know, in the specs of deployments, replica sets and pods.
-
-    Raises:
-        ApiError: 400.
-    """
-    unknown = list(_unknown(kind, obj))
-    if unknown:
-        found = ", ".join(f'unknown field "{field}"' for field in unknown)
-        raise bad_request(
-            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: strict decoding error: {found}'
-        )
-
-
-def _unknown(kind: Kind, obj: Obj) -> Iterator[str]:
-    spec = obj.get("spec")
-    if not isinstance(spec, dict):
-        return
-    if kind.kind in _KNOWN:
-        yield from (f"spec.{field}" for field in spec if field not in _KNOWN[kind.kind])
-    path, pod = _pod_spec(kind, obj)
-    yield from (f"{path}.{field}" for field in pod if field not in _KNOWN["pod"])
-    for at, container in _containers(path, pod):
-        yield from (f"{at}.{field}" for field in container if field not in _KNOWN["container"])
-
-
-def _pod_spec(kind: Kind, obj: Obj) -> tuple[str, Obj]:
+def pod_spec(kind: Kind, obj: Obj) -> tuple[str, Obj]:
+    """The pod spec in an object and its path; empty where the kind has none."""
     if kind.kind == "Pod":
         return "spec", dig(obj, "spec", default={})
     if kind.kind in _WORKLOADS:
@@ -179,7 +61,8 @@ def _pod_spec(kind: Kind, obj: Obj) -> tuple[str, Obj]:
     return "", {}
 
 
-def _containers(path: str, pod: Obj) -> Iterator[tuple[str, Obj]]:
+def containers_of(path: str, pod: Obj) -> Iterator[tuple[str, Obj]]:
+    """Every container of a pod spec with its path."""
     for field in ("initContainers", "containers"):
         for index, container in enumerate(pod.get(field) or []):
             yield f"{path}.{field}[{index}]", container
@@ -202,12 +85,12 @@ def _check_types(kind: Kind, obj: Obj) -> None:
         if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
             field = f"ObjectMeta.metadata.{key} of type string"
             raise _undecodable(kind, f"json: cannot unmarshal a value into Go struct field {field}")
-    path, pod = _pod_spec(kind, obj)
+    path, pod = pod_spec(kind, obj)
     for field in ("containers", "initContainers"):
         entries = pod.get(field) or []
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise _undecodable(kind, f"json: cannot unmarshal a value into {path}.{field} of type []v1.Container")
-    for at, container in _containers(path, pod):
+    for at, container in containers_of(path, pod):
         _check_container_types(kind, at, container)
 
 
@@ -244,7 +127,7 @@ def _causes(kind: Kind, obj: Obj, before: Obj | None) -> Iterator[Cause]:
         yield _invalid("spec.replicas", obj["spec"]["replicas"], "must be greater than or equal to 0")
     if kind.kind in _WORKLOADS - {"Job"}:
         yield from _selector_causes(obj, before)
-    path, pod = _pod_spec(kind, obj)
+    path, pod = pod_spec(kind, obj)
     if path:
         yield from _pod_causes(path, pod)
     if kind.kind == "Pod" and before is not None:
@@ -280,7 +163,7 @@ def _pod_causes(path: str, pod: Obj) -> Iterator[Cause]:
     if not pod.get("containers"):
         yield _required(f"{path}.containers")
     names: set[str] = set()
-    for at, container in _containers(path, pod):
+    for at, container in containers_of(path, pod):
         name = container.get("name", "")
         if not name:
             yield _required(f"{at}.name")
@@ -315,8 +198,9 @@ def _pod_update_causes(obj: Obj, before: Obj) -> Iterator[Cause]:
     if fixed(obj) != fixed(before):
         why = (
             "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
-            "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing "
-            "tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+            "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to "
+            "existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously "
+            "negative)"
         )
         yield Cause("FieldValueForbidden", why, "spec")
 

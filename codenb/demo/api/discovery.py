@@ -30,19 +30,21 @@ def answer(path: str) -> Obj | None:
     parts = [part for part in path.split("/") if part]
     match parts:
         case ["version"]:
-            return VERSION
+            found: Obj | None = VERSION
         case ["api"]:
             addresses = [{"clientCIDR": "0.0.0.0/0", "serverAddress": ""}]
-            return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": addresses}
-        case ["apis"]:
-            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in _groups()]}
+            found = {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": addresses}
         case ["api", "v1"]:
-            return _resources("", "v1")
+            found = _resources("", "v1")
+        case ["apis"]:
+            found = {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in _groups()]}
         case ["apis", group] if group in _groups():
-            return {"kind": "APIGroup", "apiVersion": "v1"} | _group(group)
+            found = {"kind": "APIGroup", "apiVersion": "v1"} | _group(group)
         case ["apis", group, version] if version in _versions(group):
-            return _resources(group, version)
-    return None
+            found = _resources(group, version)
+        case _:
+            found = None
+    return found
 
 
 def _groups() -> list[str]:

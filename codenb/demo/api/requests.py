@@ -134,7 +134,8 @@ def resolve(http: HttpRequest) -> Target:
     """Read a path.
 
     Raises:
-        ApiError: 404 for a path that means nothing here, 405 for a method it does not have, 501 for what a real server has.
+        ApiError: 404 for a path that means nothing here, 405 for a method it does not have, 501 for
+            what only a real server has.
     """
     parts = [unquote(part) for part in http.path.split("/") if part]
     if parts[:1] == ["api"]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from codenb.demo import patch
+from codenb.demo import patch, strictness
 from codenb.demo.api import lists, scaling
 from codenb.demo.api.requests import Request
 from codenb.demo.defaults import fill
@@ -15,7 +15,7 @@ from codenb.demo.kinds import EVENT, NAMESPACE, NEW_EVENT, POD, Kind
 from codenb.demo.live import Live
 from codenb.demo.objects import Obj, clone, dig, name_of, uid_of
 from codenb.demo.status import bad_request, conflict, forbidden, method_not_allowed, not_embedded, success
-from codenb.demo.validation import check, check_strictly
+from codenb.demo.validation import check
 
 _SYSTEM_NAMESPACES = frozenset({"default", "kube-system", "kube-public"})
 
@@ -58,9 +58,8 @@ def _store(live: Live, request: Request, change: Callable[[Obj], Any]) -> Obj:
     before = store.get(kind, target.namespace, target.name)
     sent = _object(request, change(before))
     if sent["metadata"].get("name") != target.name:
-        raise bad_request(
-            f"the name of the object ({sent['metadata'].get('name')}) does not match the name on the URL ({target.name})"
-        )
+        named = sent["metadata"].get("name")
+        raise bad_request(f"the name of the object ({named}) does not match the name on the URL ({target.name})")
     if target.subresource == "status":
         sent = clone(before) | {"status": sent.get("status", {}), "metadata": sent["metadata"]}
     elif kind.status:
@@ -73,9 +72,9 @@ def _store(live: Live, request: Request, change: Callable[[Obj], Any]) -> Obj:
 
 def _prepared(live: Live, request: Request, sent: Obj, before: Obj | None) -> Obj:
     kind = request.target.kind
-    if request.http.query.get("fieldValidation") == "Strict":
-        check_strictly(kind, sent)
     _check_shape(kind, sent)
+    if request.http.query.get("fieldValidation") == "Strict":
+        strictness.check(kind, sent)
     obj = fill(_stored(kind), sent)
     check(kind, obj, before)
     live.admission.check(kind, obj, before)
@@ -96,17 +95,18 @@ def _check_shape(kind: Kind, sent: Obj) -> None:
 def _mapping(body: Any) -> Obj:
     if not isinstance(body, dict):
         raise bad_request("the body of the request is not a JSON object")
-    return body
+    return dict(body)
 
 
 def _object(request: Request, body: Any) -> Obj:
     """The sent object, checked to be of the kind that the path means."""
-    kind, sent = request.target.kind, clone(_mapping(body))
+    kind = request.target.kind
+    sent: Obj = clone(_mapping(body))
     api_version, name = sent.pop("apiVersion", kind.api_version), sent.pop("kind", kind.kind)
     if (api_version, name) != (kind.api_version, kind.kind):
         raise bad_request(
-            f"{name} in version {json.dumps(api_version)} cannot be handled as a {kind.kind}: the API version and kind in "
-            f"the data do not match the expected ones ({kind.api_version}, {kind.kind})"
+            f"{name} in version {json.dumps(api_version)} cannot be handled as a {kind.kind}: the API version and kind "
+            f"in the data do not match the expected ones ({kind.api_version}, {kind.kind})"
         )
     metadata = sent.setdefault("metadata", {})
     if not isinstance(metadata, dict):

@@ -1,7 +1,7 @@
 """Deployment to ReplicaSets: rolling updates, revisions, and how far they have come.
 
-The arithmetic of surge and unavailability, the conditions with their reasons and messages, the deadline and the clean-up
-of old revisions are those of the deployment controller of Kubernetes 1.37.
+The arithmetic of surge and unavailability, the conditions with their reasons and messages, the deadline and the
+clean-up of old revisions are those of the deployment controller of Kubernetes 1.37.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from codenb.demo.controllers.replicasets import MANAGER, owner_reference
 from codenb.demo.controllers.strategy import surge, unavailable
 from codenb.demo.defaults import fill
 from codenb.demo.deletion import delete
+from codenb.demo.events import Happening
 from codenb.demo.identity import template_hash
 from codenb.demo.kinds import DEPLOYMENT, REPLICA_SET
 from codenb.demo.objects import Obj, clone, controller_of, dig, name_of, namespace_of, uid_of
@@ -91,7 +92,7 @@ class Deployments:
         self._note_revision(deployment, revision)
         if replicas:
             message = f"Scaled up replica set {name_of(made)} from 0 to {replicas}"
-            self._sim.events.normal(deployment, _COMPONENT, "ScalingReplicaSet", message)
+            self._sim.events.record(deployment, Happening("Normal", _COMPONENT, "ScalingReplicaSet", message))
         return made
 
     def _adopt(self, deployment: Obj, current: Obj, old: list[Obj]) -> Obj:
@@ -151,11 +152,11 @@ class Deployments:
 
     def _room(self, deployment: Obj, old: list[Obj], have: int) -> int:
         """How large the new replica set may be now: up to what is wanted, within the surge."""
-        wanted = deployment["spec"]["replicas"]
+        wanted = int(deployment["spec"]["replicas"])
         if dig(deployment, "spec", "strategy", "type") == "Recreate":
             return 0 if any(_size(rs) or dig(rs, "status", "terminatingReplicas") for rs in old) else wanted
         if have >= wanted:
-            return int(wanted)
+            return wanted
         total = have + sum(_size(rs) for rs in old)
         free = wanted + surge(deployment) - total
         return min(wanted, have + max(free, 0))
@@ -211,7 +212,7 @@ class Deployments:
         if was != replicas:
             way = "up" if replicas > was else "down"
             message = f"Scaled {way} replica set {name_of(rs)} from {was} to {replicas}"
-            self._sim.events.normal(deployment, _COMPONENT, "ScalingReplicaSet", message)
+            self._sim.events.record(deployment, Happening("Normal", _COMPONENT, "ScalingReplicaSet", message))
         return stored
 
     def _report(self, key: Key, *, created: bool) -> None:

@@ -41,7 +41,8 @@ class Progress:
         status = self._counts(deployment, owned, current)
         conditions = {condition["type"]: condition for condition in before.get("conditions") or []}
         complete = _complete(deployment, status)
-        conditions |= self._progressing(deployment, before, status, current, created=created)
+        if current is not None and deployment["spec"].get("progressDeadlineSeconds") is not None:
+            conditions |= self._progressing(deployment, before, status, current, created=created)
         conditions |= self._available(deployment, status, conditions)
         conditions.pop("ReplicaFailure", None)
         for rs in owned:
@@ -68,36 +69,33 @@ class Progress:
         status |= pruned({field: count or None for field, count in counts.items()})
         return status | {"terminatingReplicas": total("terminatingReplicas")}
 
-    def _progressing(
-        self, deployment: Obj, before: Obj, status: Obj, current: Obj | None, *, created: bool
-    ) -> dict[str, Obj]:
-        deadline = deployment["spec"].get("progressDeadlineSeconds")
-        have = _condition(before, "Progressing")
-        if deadline is None or current is None:
-            return {}
-        name = name_of(current)
-        if created:
-            reason, message = "NewReplicaSetCreated", f'Created new replica set "{name}"'
-            return self._set(have, "Progressing", "True", reason, message)
+    def _progressing(self, deployment: Obj, before: Obj, status: Obj, current: Obj, *, created: bool) -> dict[str, Obj]:
+        have, name = _condition(before, "Progressing"), name_of(current)
         settled = have is not None and have["reason"] == "NewReplicaSetAvailable"
+        if created:
+            return self._set(have, "Progressing", "True", "NewReplicaSetCreated", f'Created new replica set "{name}"')
         if settled and status.get("replicas", 0) == status.get("updatedReplicas", 0):
             return {}
         if _complete(deployment, status):
             message = f'ReplicaSet "{name}" has successfully progressed.'
             return self._set(have, "Progressing", "True", "NewReplicaSetAvailable", message)
         if _moved(before, status):
-            message = f'ReplicaSet "{name}" is progressing.'
-            return self._set(have, "Progressing", "True", "ReplicaSetUpdated", message)
-        if have is None or settled or have["reason"] == "ProgressDeadlineExceeded":
-            return {}
-        since = self._sim.clock.moment(datetime.fromisoformat(have["lastUpdateTime"]))
-        left = since + deadline - self._sim.clock.now
-        if left > 0:
-            key = (namespace_of(deployment), name_of(deployment))
-            self._sim.clock.after(left, lambda: self._look_again(key))
+            return self._set(have, "Progressing", "True", "ReplicaSetUpdated", f'ReplicaSet "{name}" is progressing.')
+        if have is None or settled or not self._timed_out(deployment, have):
             return {}
         message = f'ReplicaSet "{name}" has timed out progressing.'
         return self._set(have, "Progressing", "False", "ProgressDeadlineExceeded", message)
+
+    def _timed_out(self, deployment: Obj, have: Obj) -> bool:
+        """Whether nothing has moved for as long as the deadline allows; where not yet, this is looked at again then."""
+        if have["reason"] == "ProgressDeadlineExceeded":
+            return False
+        since = self._sim.clock.moment(datetime.fromisoformat(have["lastUpdateTime"]))
+        left = since + deployment["spec"]["progressDeadlineSeconds"] - self._sim.clock.now
+        if left > 0:
+            key = (namespace_of(deployment), name_of(deployment))
+            self._sim.clock.after(left, lambda: self._look_again(key))
+        return bool(left <= 0)
 
     def _available(self, deployment: Obj, status: Obj, conditions: dict[str, Obj]) -> dict[str, Obj]:
         enough = status.get("availableReplicas", 0) >= deployment["spec"]["replicas"] - unavailable(deployment)

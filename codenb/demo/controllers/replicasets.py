@@ -7,6 +7,7 @@ from datetime import datetime
 from codenb.demo.admission import Admission
 from codenb.demo.defaults import fill
 from codenb.demo.deletion import delete
+from codenb.demo.events import Happening
 from codenb.demo.kinds import POD, REPLICA_SET
 from codenb.demo.objects import Obj, clone, controller_of, dig, labels_of, name_of, namespace_of, uid_of
 from codenb.demo.selecting import matches
@@ -68,16 +69,18 @@ class ReplicaSets:
                 self._sim.store.create(POD, pod, MANAGER)
             except ApiError as error:
                 message = f"Error creating: {error}"
-                self._sim.events.warning(owner, _COMPONENT, "FailedCreate", message)
+                self._sim.events.record(owner, Happening("Warning", _COMPONENT, "FailedCreate", message))
                 self._sim.clock.after(_RETRY_S, lambda: self._queue.add(namespace_of(owner), name_of(owner)))
                 return str(error)
-            self._sim.events.normal(owner, _COMPONENT, "SuccessfulCreate", f"Created pod: {name_of(pod)}")
+            self._sim.events.record(
+                owner, Happening("Normal", _COMPONENT, "SuccessfulCreate", f"Created pod: {name_of(pod)}")
+            )
         return ""
 
     @staticmethod
     def _pod(owner: Obj) -> Obj:
         template = clone(owner["spec"]["template"])
-        metadata = {"generateName": f"{name_of(owner)}-", "namespace": namespace_of(owner)}
+        metadata: Obj = {"generateName": f"{name_of(owner)}-", "namespace": namespace_of(owner)}
         for field in ("labels", "annotations"):
             if template.get("metadata", {}).get(field):
                 metadata[field] = template["metadata"][field]
@@ -87,7 +90,9 @@ class ReplicaSets:
     def _delete(self, owner: Obj, pods: list[Obj], count: int) -> None:
         for pod in sorted(pods, key=_keep_last)[:count]:
             delete(self._sim, POD, pod)
-            self._sim.events.normal(owner, _COMPONENT, "SuccessfulDelete", f"Deleted pod: {name_of(pod)}")
+            self._sim.events.record(
+                owner, Happening("Normal", _COMPONENT, "SuccessfulDelete", f"Deleted pod: {name_of(pod)}")
+            )
 
     def _count(self, owner: Obj, problem: str) -> None:
         latest = self._sim.store.find(REPLICA_SET, namespace_of(owner), name_of(owner))
@@ -104,7 +109,7 @@ class ReplicaSets:
             "readyReplicas": sum(is_ready(pod) for pod in active),
             "availableReplicas": sum(self._available(pod, wait, latest) for pod in active),
         }
-        status = {"replicas": len(active)} | {field: count for field, count in counts.items() if count}
+        status: Obj = {"replicas": len(active)} | {field: count for field, count in counts.items() if count}
         status["terminatingReplicas"] = len(pods) - len(active)
         status["observedGeneration"] = latest["metadata"]["generation"]
         if problem:

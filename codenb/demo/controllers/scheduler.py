@@ -6,6 +6,7 @@ from collections import Counter
 from decimal import Decimal
 
 from codenb.demo import quantity
+from codenb.demo.events import Happening
 from codenb.demo.kinds import CLAIM, NODE, POD
 from codenb.demo.objects import Obj, clone, dig, labels_of, name_of, namespace_of
 from codenb.demo.selecting import expression_holds
@@ -108,7 +109,7 @@ class Scheduler:
         stored = self._sim.store.update(POD, bound, "kube-scheduler")
         self._sim.store.update(POD, self._scheduled(stored, "True", "", ""), "kube-scheduler", subresource="status")
         message = f"Successfully assigned {namespace_of(pod)}/{name_of(pod)} to {name_of(node)}"
-        self._sim.events.normal(stored, _COMPONENT, "Scheduled", message)
+        self._sim.events.record(stored, Happening("Normal", _COMPONENT, "Scheduled", message))
 
     def _fail(self, pod: Obj, message: str, nodes: list[Obj], *, victims: bool = False) -> None:
         count = len(nodes)
@@ -118,7 +119,7 @@ class Scheduler:
         stored = self._sim.store.update(
             POD, self._scheduled(pod, "False", "Unschedulable", message), "kube-scheduler", subresource="status"
         )
-        self._sim.events.warning(stored, _COMPONENT, "FailedScheduling", message)
+        self._sim.events.record(stored, Happening("Warning", _COMPONENT, "FailedScheduling", message))
         self._sim.clock.after(_RETRY_S, lambda: self._queue.add(namespace_of(pod), name_of(pod)))
 
     def _scheduled(self, pod: Obj, status: str, reason: str, message: str) -> Obj:
@@ -157,7 +158,7 @@ def _tolerates(toleration: Obj, taint: Obj) -> bool:
         return False
     if toleration.get("operator") == "Exists":
         return toleration.get("key") in (None, "", taint["key"])
-    return toleration.get("key") == taint["key"] and toleration.get("value", "") == taint.get("value", "")
+    return bool(toleration.get("key") == taint["key"] and toleration.get("value", "") == taint.get("value", ""))
 
 
 def _selected(pod: Obj, node: Obj) -> bool:

@@ -24,6 +24,6 @@ def unavailable(deployment: Obj) -> int:
 def _share(deployment: Obj, field: str, *, up: bool) -> int:
     value: Any = dig(deployment, "spec", "strategy", "rollingUpdate", field, default=0)
     if isinstance(value, int):
-        return value
-    exact = int(str(value).rstrip("%")) * deployment["spec"]["replicas"] / 100
+        return int(value)
+    exact: float = int(str(value).rstrip("%")) * deployment["spec"]["replicas"] / 100
     return math.ceil(exact) if up else math.floor(exact)

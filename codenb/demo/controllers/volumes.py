@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from codenb.demo.controllers.replicasets import MANAGER
+from codenb.demo.events import Happening
 from codenb.demo.kinds import CLAIM, STORAGE_CLASS, VOLUME
 from codenb.demo.objects import Obj, clone, dig, name_of, namespace_of, uid_of
 from codenb.demo.simulation import Key, Queue, Simulation
@@ -39,22 +40,22 @@ class Volumes:
         wanted = dig(claim, "spec", "storageClassName")
         if not wanted:
             message = "no persistent volumes available for this claim and no storage class is set"
-            self._sim.events.normal(claim, _COMPONENT, "FailedBinding", message)
+            self._sim.events.record(claim, Happening("Normal", _COMPONENT, "FailedBinding", message))
             self._again(key)
             return
         found = self._sim.store.find(STORAGE_CLASS, "", wanted)
         if found is None:
             message = f'storageclass.storage.k8s.io "{wanted}" not found'
-            self._sim.events.warning(claim, _COMPONENT, "ProvisioningFailed", message)
+            self._sim.events.record(claim, Happening("Warning", _COMPONENT, "ProvisioningFailed", message))
             self._again(key)
             return
         self._provisioning.add(uid_of(claim))
         message = (
-            f"Waiting for a volume to be created either by the external provisioner '{found['provisioner']}' or manually "
-            "by the system administrator. If volume creation is delayed, please verify that the provisioner is running "
-            "and correctly registered."
+            f"Waiting for a volume to be created either by the external provisioner '{found['provisioner']}' or "
+            "manually by the system administrator. If volume creation is delayed, please verify that the provisioner is "
+            "running and correctly registered."
         )
-        self._sim.events.normal(claim, _COMPONENT, "ExternalProvisioning", message)
+        self._sim.events.record(claim, Happening("Normal", _COMPONENT, "ExternalProvisioning", message))
         self._sim.clock.after(_PROVISION_S, lambda: self._bind(key, found))
 
     def _again(self, key: Key) -> None:
@@ -103,8 +104,14 @@ class Volumes:
             "status": {"phase": "Bound"},
         }
         self._sim.store.create(VOLUME, volume, MANAGER)
-        self._sim.events.normal(
-            claim, storage_class["provisioner"], "ProvisioningSucceeded", f"Successfully provisioned volume {name}"
+        self._sim.events.record(
+            claim,
+            Happening(
+                "Normal",
+                storage_class["provisioner"],
+                "ProvisioningSucceeded",
+                f"Successfully provisioned volume {name}",
+            ),
         )
         changed: Obj = clone(claim)
         changed["spec"]["volumeName"] = name
