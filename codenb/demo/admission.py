@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from codenb.demo import quantity
 from codenb.demo.kinds import CLAIM, NAMESPACE, POD, QUOTA, SERVICE, Kind
-from codenb.demo.objects import Obj, clone, dig, name_of, namespace_of
+from codenb.demo.objects import Obj, dig, name_of, namespace_of, revised
 from codenb.demo.simulation import Key, Queue, Simulation
 from codenb.demo.status import forbidden, not_found
 from codenb.demo.store import Change
@@ -90,10 +90,10 @@ class Quotas:
         quota = self._sim.store.find(QUOTA, *key)
         if quota is None:
             return
-        changed: Obj = clone(quota)
+        changed = revised(quota)
         hard = dig(quota, "spec", "hard", default={})
         used = {resource: quantity.shown(self._admission.used(resource, key[0]), resource) for resource in hard}
-        changed["status"] = {"hard": clone(hard), "used": used}
+        changed["status"] = {"hard": dict(hard), "used": used}
         self._sim.store.update(QUOTA, changed, _MANAGER, subresource="status")
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from codenb.demo.clock import Clock
 from codenb.demo.identity import Identity
 from codenb.demo.kinds import EVENT
-from codenb.demo.objects import Obj, clone, dig, name_of, pruned, uid_of
+from codenb.demo.objects import Obj, dig, name_of, pruned, revised, uid_of
 from codenb.demo.store import Store
 
 _KEPT_S = 3600.0  # kube-apiserver --event-ttl
@@ -56,9 +56,7 @@ class Recorder:
             event = self._store.create(EVENT, self._event(about, happening), happening.component)
             self._known[key] = (event["metadata"]["namespace"], name_of(event))
         else:
-            again: Obj = clone(event)
-            again["count"] += 1
-            again["lastTimestamp"] = self._clock.stamp()
+            again = revised(event, count=event["count"] + 1, lastTimestamp=self._clock.stamp())
             event = self._store.update(EVENT, again, happening.component)
         self._expire_later(event)
 

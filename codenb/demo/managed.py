@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from codenb.demo.objects import Obj, clone
+from codenb.demo.objects import Obj
 
 # Keys of the lists that are maps by key (x-kubernetes-list-map-keys in the API description).
 _LIST_KEYS: dict[str, tuple[str, ...]] = {
@@ -68,15 +68,16 @@ def record(before: Obj | None, after: Obj, write: Write) -> list[Obj]:
     Returns:
         The new `managedFields` list.
     """
-    old = _tree(before or {})
-    changed = _difference(_tree(after), old)
-    lost = _difference(old, _tree(after))
-    entries = [clone(entry) for entry in (before or {}).get("metadata", {}).get("managedFields", [])]
+    before = before or {}
+    shared = {key for key, value in after.items() if key in before and before[key] is value}
+    old, new = _tree(before, shared), _tree(after, shared)
+    changed, lost = _difference(new, old), _difference(old, new)
+    entries = [dict(entry) for entry in before.get("metadata", {}).get("managedFields", [])]
     if not changed and not lost:
         return entries
     own = None
     for entry in entries:
-        _subtract(entry["fieldsV1"], lost)
+        entry["fieldsV1"] = _subtract(entry["fieldsV1"], lost)
         if (entry["manager"], entry["operation"], entry.get("subresource", "")) == (
             write.manager,
             "Update",
@@ -84,7 +85,7 @@ def record(before: Obj | None, after: Obj, write: Write) -> list[Obj]:
         ):
             own = entry
         else:
-            _subtract(entry["fieldsV1"], changed)
+            entry["fieldsV1"] = _subtract(entry["fieldsV1"], changed)
     if changed and own is None:
         own = {"manager": write.manager, "operation": "Update", "apiVersion": write.api_version}
         own |= {"fieldsType": "FieldsV1", "fieldsV1": {}}
@@ -97,9 +98,12 @@ def record(before: Obj | None, after: Obj, write: Write) -> list[Obj]:
     return [entry for entry in entries if entry["fieldsV1"]]
 
 
-def _tree(obj: Obj) -> Obj:
+def _tree(obj: Obj, shared: set[str]) -> Obj:
+    """The paths of an object, without the parts that both versions share."""
     fields = {
-        f"f:{key}": _node(key, value) for key, value in obj.items() if key not in ("kind", "apiVersion", "metadata")
+        f"f:{key}": _node(key, value)
+        for key, value in obj.items()
+        if key not in shared and key not in ("kind", "apiVersion", "metadata")
     }
     metadata = {key: value for key, value in obj.get("metadata", {}).items() if key not in _OWNERLESS}
     if metadata:
@@ -172,13 +176,14 @@ def _union(left: Obj, right: Obj) -> Obj:
     return dict(sorted(merged.items()))
 
 
-def _subtract(fields: Obj, gone: Obj) -> None:
+def _subtract(fields: Obj, gone: Obj) -> Obj:
+    left = dict(fields)
     for key, value in gone.items():
-        if key not in fields:
+        if key not in left:
             continue
-        if isinstance(value, dict) and fields[key]:
-            _subtract(fields[key], value)
-            if not fields[key] or list(fields[key]) == ["."]:
-                del fields[key]
-        elif not isinstance(value, dict):
-            del fields[key]
+        below = _subtract(left[key], value) if isinstance(value, dict) and left[key] else {}
+        if below and list(below) != ["."]:
+            left[key] = below
+        else:
+            del left[key]
+    return left

@@ -20,6 +20,11 @@ def clone(value: Any) -> Any:
     return value
 
 
+def revised(obj: Obj, **fields: Any) -> Obj:
+    """An object with other top-level fields and metadata of its own; the rest is shared, so it costs little."""
+    return obj | {"metadata": dict(obj["metadata"])} | fields
+
+
 def dig(value: Any, *path: str, default: Any = None) -> Any:
     """The value at a path of keys, or the default where the path ends early."""
     for key in path:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from codenb.demo.events import Happening
 from codenb.demo.identity import image_digest
 from codenb.demo.kinds import CONFIG_MAP, POD, SECRET
-from codenb.demo.objects import Obj, clone, dig, name_of, namespace_of, uid_of
+from codenb.demo.objects import Obj, dig, name_of, namespace_of, revised, uid_of
 from codenb.demo.programs import Crash, Run
 
 if TYPE_CHECKING:
@@ -357,9 +357,8 @@ class PodWorker:
         pod = self._pod
         if pod is None:
             return
-        changed: Obj = clone(pod)
-        old = changed.get("status") or {}
-        changed["status"] = old | {
+        old = pod.get("status") or {}
+        status = old | {
             "phase": self._phase(),
             "conditions": self._all_conditions(old.get("conditions") or []),
             "hostIP": f"10.0.0.{10 + int(self._node.rpartition('-')[2] or 0) if self._node[-1].isdigit() else 9}",
@@ -367,10 +366,10 @@ class PodWorker:
             "containerStatuses": [self._status(container) for container in self._main],
         }
         if self._mounted:
-            changed["status"] |= {"podIP": self._ip, "podIPs": [{"ip": self._ip}]}
+            status |= {"podIP": self._ip, "podIPs": [{"ip": self._ip}]}
         if self._init:
-            changed["status"]["initContainerStatuses"] = [self._status(container) for container in self._init]
-        self._sim.store.update(POD, changed, "kubelet", subresource="status")
+            status["initContainerStatuses"] = [self._status(container) for container in self._init]
+        self._sim.store.update(POD, revised(pod, status=status), "kubelet", subresource="status")
 
     def _phase(self) -> str:
         states = [container.state for container in self._main]

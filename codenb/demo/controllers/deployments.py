@@ -14,7 +14,7 @@ from codenb.demo.deletion import delete
 from codenb.demo.events import Happening
 from codenb.demo.identity import template_hash
 from codenb.demo.kinds import DEPLOYMENT, REPLICA_SET
-from codenb.demo.objects import Obj, clone, controller_of, dig, name_of, namespace_of, uid_of
+from codenb.demo.objects import Obj, clone, controller_of, dig, name_of, namespace_of, pruned, revised, uid_of
 from codenb.demo.simulation import Key, Queue, Simulation
 from codenb.demo.store import Change
 
@@ -97,24 +97,29 @@ class Deployments:
 
     def _adopt(self, deployment: Obj, current: Obj, old: list[Obj]) -> Obj:
         """Give the replica set of this template the newest revision; a rollback makes an old one new again."""
-        changed: Obj = clone(current)
-        annotations = changed["metadata"].setdefault("annotations", {})
-        annotations |= self._annotations(deployment, current)
+        had = current["metadata"].get("annotations") or {}
+        annotations = had | self._annotations(deployment, current)
         newest = 1 + max((_revision(rs) for rs in old), default=0)
         if _revision(current) < newest:
-            earlier = [item for item in (annotations.get(_HISTORY), annotations.get(REVISION)) if item]
+            earlier = [item for item in (had.get(_HISTORY), had.get(REVISION)) if item]
             annotations |= {_HISTORY: ",".join(earlier), REVISION: str(newest)}
-        changed["spec"].pop("minReadySeconds", None)
-        if deployment["spec"].get("minReadySeconds"):
-            changed["spec"]["minReadySeconds"] = deployment["spec"]["minReadySeconds"]
-        stored = self._sim.store.update(REPLICA_SET, changed, MANAGER)
+        spec = {key: value for key, value in current["spec"].items() if key != "minReadySeconds"}
+        spec |= pruned({"minReadySeconds": deployment["spec"].get("minReadySeconds")})
+        stored = current
+        if annotations != had or spec != current["spec"]:
+            changed = revised(current, spec=spec)
+            changed["metadata"]["annotations"] = annotations
+            stored = self._sim.store.update(REPLICA_SET, changed, MANAGER)
         self._note_revision(deployment, annotations[REVISION])
         return stored
 
     def _note_revision(self, deployment: Obj, revision: str) -> None:
-        changed: Obj = clone(self._sim.store.get(DEPLOYMENT, namespace_of(deployment), name_of(deployment)))
-        changed["metadata"].setdefault("annotations", {})[REVISION] = revision
-        self._sim.store.update(DEPLOYMENT, changed, MANAGER)
+        latest = self._sim.store.get(DEPLOYMENT, namespace_of(deployment), name_of(deployment))
+        have = latest["metadata"].get("annotations") or {}
+        if have.get(REVISION) != revision:
+            changed = revised(latest)
+            changed["metadata"]["annotations"] = have | {REVISION: revision}
+            self._sim.store.update(DEPLOYMENT, changed, MANAGER)
 
     def _annotations(self, deployment: Obj, current: Obj | None = None) -> dict[str, str]:
         have = deployment["metadata"].get("annotations") or {}
@@ -204,10 +209,10 @@ class Deployments:
             self._scale(deployment, rs, sizes[uid_of(rs)])
 
     def _scale(self, deployment: Obj, rs: Obj, replicas: int) -> Obj:
-        changed: Obj = clone(self._sim.store.get(REPLICA_SET, namespace_of(rs), name_of(rs)))
-        was = _size(changed)
-        changed["spec"]["replicas"] = replicas
-        changed["metadata"]["annotations"] |= self._counts(deployment)
+        latest = self._sim.store.get(REPLICA_SET, namespace_of(rs), name_of(rs))
+        was = _size(latest)
+        changed = revised(latest, spec=latest["spec"] | {"replicas": replicas})
+        changed["metadata"]["annotations"] = latest["metadata"]["annotations"] | self._counts(deployment)
         stored = self._sim.store.update(REPLICA_SET, changed, MANAGER)
         if was != replicas:
             way = "up" if replicas > was else "down"
@@ -231,9 +236,10 @@ class Deployments:
 
 
 def _template(rs: Obj) -> Obj:
-    template: Obj = clone(rs["spec"]["template"])
-    template["metadata"].get("labels", {}).pop(_HASH, None)
-    return template
+    """The template without the label that tells its pods apart: what the deployment's is compared with."""
+    template: Obj = rs["spec"]["template"]
+    labels = {key: value for key, value in template["metadata"]["labels"].items() if key != _HASH}
+    return template | {"metadata": template["metadata"] | {"labels": labels}}
 
 
 def _revision(rs: Obj) -> int:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from codenb.demo.controllers.strategy import unavailable
 from codenb.demo.kinds import DEPLOYMENT
-from codenb.demo.objects import Obj, clone, dig, name_of, namespace_of, pruned
+from codenb.demo.objects import Obj, dig, name_of, namespace_of, pruned, revised
 from codenb.demo.simulation import Key, Simulation
 
 _MANAGER = "kube-controller-manager"
@@ -48,8 +48,7 @@ class Progress:
         for rs in owned:
             for failure in dig(rs, "status", "conditions", default=[]):
                 conditions["ReplicaFailure"] = failure | {"lastUpdateTime": failure["lastTransitionTime"]}
-        changed: Obj = clone(deployment)
-        changed["status"] = status | {"conditions": list(conditions.values())}
+        changed = revised(deployment, status=status | {"conditions": list(conditions.values())})
         self._sim.store.update(DEPLOYMENT, changed, _MANAGER, subresource="status")
         return complete
 

@@ -9,7 +9,7 @@ from codenb.demo.defaults import fill
 from codenb.demo.deletion import delete
 from codenb.demo.events import Happening
 from codenb.demo.kinds import POD, REPLICA_SET
-from codenb.demo.objects import Obj, clone, controller_of, dig, labels_of, name_of, namespace_of, uid_of
+from codenb.demo.objects import Obj, clone, controller_of, dig, labels_of, name_of, namespace_of, revised, uid_of
 from codenb.demo.selecting import matches
 from codenb.demo.simulation import Key, Queue, Simulation
 from codenb.demo.status import ApiError
@@ -98,7 +98,6 @@ class ReplicaSets:
         latest = self._sim.store.find(REPLICA_SET, namespace_of(owner), name_of(owner))
         if latest is None:
             return
-        changed: Obj = clone(latest)
         pods = self._pods(latest)
         active = [pod for pod in pods if is_active(pod)]
         wait = latest["spec"].get("minReadySeconds", 0)
@@ -122,8 +121,7 @@ class ReplicaSets:
                     "message": problem,
                 }
             ]
-        changed["status"] = status
-        self._sim.store.update(REPLICA_SET, changed, MANAGER, subresource="status")
+        self._sim.store.update(REPLICA_SET, revised(latest, status=status), MANAGER, subresource="status")
 
     def _since(self, owner: Obj) -> str:
         have = dig(owner, "status", "conditions", default=[])

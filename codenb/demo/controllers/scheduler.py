@@ -8,7 +8,7 @@ from decimal import Decimal
 from codenb.demo import quantity
 from codenb.demo.events import Happening
 from codenb.demo.kinds import CLAIM, NODE, POD
-from codenb.demo.objects import Obj, clone, dig, labels_of, name_of, namespace_of
+from codenb.demo.objects import Obj, dig, labels_of, name_of, namespace_of, revised
 from codenb.demo.selecting import expression_holds
 from codenb.demo.simulation import Key, Queue, Simulation
 from codenb.demo.store import Change
@@ -104,8 +104,7 @@ class Scheduler:
         return sum((_asks(pod, "cpu") for pod in pods), Decimal(len(pods)) / 100)
 
     def _bind(self, pod: Obj, node: Obj) -> None:
-        bound: Obj = clone(pod)
-        bound["spec"]["nodeName"] = name_of(node)
+        bound = revised(pod, spec=pod["spec"] | {"nodeName": name_of(node)})
         stored = self._sim.store.update(POD, bound, "kube-scheduler")
         self._sim.store.update(POD, self._scheduled(stored, "True", "", ""), "kube-scheduler", subresource="status")
         message = f"Successfully assigned {namespace_of(pod)}/{name_of(pod)} to {name_of(node)}"
@@ -123,8 +122,7 @@ class Scheduler:
         self._sim.clock.after(_RETRY_S, lambda: self._queue.add(namespace_of(pod), name_of(pod)))
 
     def _scheduled(self, pod: Obj, status: str, reason: str, message: str) -> Obj:
-        changed: Obj = clone(pod)
-        conditions = dig(changed, "status", "conditions", default=[])
+        conditions = dig(pod, "status", "conditions", default=[])
         have = next((item for item in conditions if item["type"] == "PodScheduled"), None)
         same = have is not None and have["status"] == status
         since = have["lastTransitionTime"] if have is not None and same else self._sim.clock.stamp()
@@ -132,8 +130,7 @@ class Scheduler:
         if reason:
             condition |= {"reason": reason, "message": message}
         others = [item for item in conditions if item["type"] != "PodScheduled"]
-        changed["status"]["conditions"] = [*others, condition]
-        return changed
+        return revised(pod, status=pod["status"] | {"conditions": [*others, condition]})
 
 
 def _requests(container: Obj) -> Obj:

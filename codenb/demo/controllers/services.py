@@ -6,7 +6,7 @@ from typing import Any
 
 from codenb.demo.controllers.replicasets import MANAGER, is_ready, owner_reference
 from codenb.demo.kinds import ENDPOINTS, POD, SERVICE, SLICE, Kind
-from codenb.demo.objects import Obj, clone, dig, labels_of, name_of, namespace_of, pruned, uid_of
+from codenb.demo.objects import Obj, dig, labels_of, name_of, namespace_of, pruned, revised, uid_of
 from codenb.demo.selecting import matches
 from codenb.demo.simulation import Key, Queue, Simulation
 from codenb.demo.store import Change
@@ -56,15 +56,14 @@ class Services:
     def _with_address(self, service: Obj) -> Obj:
         if dig(service, "spec", "clusterIP") or dig(service, "spec", "type") == "ExternalName":
             return service
-        changed: Obj = clone(service)
-        changed["spec"]["clusterIP"] = self._sim.identity.cluster_ip()
-        changed["spec"]["clusterIPs"] = [changed["spec"]["clusterIP"]]
-        return self._sim.store.update(SERVICE, changed, MANAGER)
+        address = self._sim.identity.cluster_ip()
+        spec = service["spec"] | {"clusterIP": address, "clusterIPs": [address]}
+        return self._sim.store.update(SERVICE, revised(service, spec=spec), MANAGER)
 
     def _write(self, kind: Kind, service: Obj, name: str, content: Obj) -> None:
         have = self._sim.store.find(kind, namespace_of(service), name)
         if have is not None:
-            self._sim.store.update(kind, clone(have) | content, MANAGER)
+            self._sim.store.update(kind, revised(have, **content), MANAGER)
             return
         metadata: Obj = {"name": name, "namespace": namespace_of(service), "labels": dict(labels_of(service))}
         if kind is SLICE:

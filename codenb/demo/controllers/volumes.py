@@ -5,7 +5,7 @@ from __future__ import annotations
 from codenb.demo.controllers.replicasets import MANAGER
 from codenb.demo.events import Happening
 from codenb.demo.kinds import CLAIM, STORAGE_CLASS, VOLUME
-from codenb.demo.objects import Obj, clone, dig, name_of, namespace_of, uid_of
+from codenb.demo.objects import Obj, dig, name_of, namespace_of, revised, uid_of
 from codenb.demo.simulation import Key, Queue, Simulation
 from codenb.demo.store import Change
 
@@ -52,8 +52,8 @@ class Volumes:
         self._provisioning.add(uid_of(claim))
         message = (
             f"Waiting for a volume to be created either by the external provisioner '{found['provisioner']}' or "
-            "manually by the system administrator. If volume creation is delayed, please verify that the provisioner is "
-            "running and correctly registered."
+            "manually by the system administrator. If volume creation is delayed, please verify that the provisioner "
+            "is running and correctly registered."
         )
         self._sim.events.record(claim, Happening("Normal", _COMPONENT, "ExternalProvisioning", message))
         self._sim.clock.after(_PROVISION_S, lambda: self._bind(key, found))
@@ -74,8 +74,7 @@ class Volumes:
         )
         if default is None:
             return claim
-        changed: Obj = clone(claim)
-        changed["spec"]["storageClassName"] = default
+        changed = revised(claim, spec=claim["spec"] | {"storageClassName": default})
         return self._sim.store.update(CLAIM, changed, MANAGER)
 
     def _bind(self, key: Key, storage_class: Obj) -> None:
@@ -84,7 +83,7 @@ class Volumes:
             return
         name = f"pvc-{uid_of(claim)}"
         capacity = {"storage": dig(claim, "spec", "resources", "requests", "storage", default="1Gi")}
-        volume = {
+        volume: Obj = {
             "metadata": {"name": name},
             "spec": {
                 "accessModes": claim["spec"].get("accessModes") or ["ReadWriteOnce"],
@@ -113,10 +112,7 @@ class Volumes:
                 f"Successfully provisioned volume {name}",
             ),
         )
-        changed: Obj = clone(claim)
-        changed["spec"]["volumeName"] = name
-        bound = self._sim.store.update(CLAIM, changed, MANAGER)
-        changed = clone(bound)
-        modes = volume["spec"]["accessModes"]
-        changed["status"] = {"phase": "Bound", "accessModes": modes, "capacity": capacity}
-        self._sim.store.update(CLAIM, changed, MANAGER, subresource="status")
+        spec = claim["spec"] | {"volumeName": name}
+        bound = self._sim.store.update(CLAIM, revised(claim, spec=spec), MANAGER)
+        status = {"phase": "Bound", "accessModes": volume["spec"]["accessModes"], "capacity": capacity}
+        self._sim.store.update(CLAIM, revised(bound, status=status), MANAGER, subresource="status")
