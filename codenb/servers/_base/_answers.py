@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import traceback
@@ -20,6 +21,9 @@ ANSWER_BYTES = 1_000_000
 """Over the older protocol's HTTP an answer above 1 MiB is lost altogether."""
 
 _REPEATED_BYTES = 400_000
+_QUICK_CHARS = 50_000
+"""Up to here redacting takes some milliseconds; above, other calls must not wait for it."""
+
 _MESSAGE_CHARS = 2000
 
 
@@ -31,19 +35,25 @@ class NotApplied(Exception):
         self.outcome = outcome
 
 
-def answer(result: CallToolResult, redactor: Redactor, tool: str, limit: int) -> CallToolResult:
+async def answer(result: CallToolResult, redactor: Redactor, tool: str, limit: int) -> CallToolResult:
     """Redact a result, bound it, and say it once more as text for hosts that do not read structured content.
 
     Raises:
         AnswerTooLarge: It is over the limit.
     """
+    size = sum(len(block.text) for block in result.content if isinstance(block, TextContent))
+    if size < _QUICK_CHARS:
+        return _answer(result, redactor, tool, limit)
+    return await asyncio.to_thread(_answer, result, redactor, tool, limit)
+
+
+def _answer(result: CallToolResult, redactor: Redactor, tool: str, limit: int) -> CallToolResult:
     if result.structured_content is None:
         content = [
             block.model_copy(update={"text": redactor.text(block.text)}) if isinstance(block, TextContent) else block
             for block in result.content
         ]
-        size = sum(len(block.model_dump_json()) for block in content)
-        _require_size(size, tool, limit)
+        _require_size(sum(len(block.model_dump_json()) for block in content), tool, limit)
         return result.model_copy(update={"content": content})
     structured: dict[str, Any] = redactor.value(result.structured_content)
     text = json.dumps(structured, ensure_ascii=False, separators=(",", ":"))

@@ -115,7 +115,7 @@ class Carrier:
         task = asyncio.create_task(self._carry_out(tool, arguments, slot, reference))
         for running in (self._running, _RUNNING):
             running.add(task)
-            task.add_done_callback(running.discard)
+        task.add_done_callback(self._ended)
         outcome, error = await asyncio.shield(task)
         if error is not None:
             raise NotApplied(outcome) from error
@@ -133,25 +133,29 @@ class Carrier:
         if cancelled is not None:
             raise cancelled
 
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        for running in (self._running, _RUNNING):
+            running.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waited has it; where nobody waits any more, nothing was consumed
+
     async def _carry_out(
         self, tool: ChangeTool, arguments: Mapping[str, Any], slot: str, reference: str
     ) -> tuple[Outcome, Exception | None]:
         attempt = _Attempt(await self.store.claim(reference, slot), datetime.now(UTC))
         problem: Exception | None = None
         try:
-            async with asyncio.timeout(self.timeout_s):
+            async with asyncio.timeout(self.timeout_s) as deadline:
                 answer = await self._applied(attempt, tool, arguments)
             outcome = attempt.outcome("applied", answer=answer)
         except asyncio.CancelledError:
             await self._settle(attempt, attempt.failure(DeadlineExceeded("the server was stopped")))
             raise
-        except TimeoutError as error:
-            problem = DeadlineExceeded(f"{tool.name} was not done within {self.timeout_s:g} s")
-            problem.__cause__ = error
-            outcome = attempt.failure(problem)
         except Exception as error:  # noqa: BLE001  a write may raise anything; what is known of it must be kept
             problem = error
-            outcome = attempt.failure(error)
+            if deadline.expired():
+                problem = DeadlineExceeded(f"{tool.name} was not done within {self.timeout_s:g} s")
+            outcome = attempt.failure(problem)
         await self._settle(attempt, outcome)
         return outcome, problem
 

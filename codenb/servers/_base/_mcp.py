@@ -16,7 +16,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import ValidationError
 
-from codenb.errors import BadInput, UnknownTool
+from codenb.errors import BadInput, ConfigError, UnknownTool
 from codenb.redaction import Redactor
 from codenb.redaction import redactor as default_redactor
 from codenb.servers._base._answers import answer, refusal, wrong_argument
@@ -64,7 +64,12 @@ class KernelServer(MCPServer[None]):
             mark: What it is.
             name: Of the tool.
             documented: Whose docstring describes it.
+
+        Raises:
+            ConfigError: There is a tool of that name already.
         """
+        if name in self._marks:
+            raise ConfigError(f"server {self.name} has two tools named {name!r}: give one another name")
         description, arguments = described(documented)
         self.add_tool(
             function,
@@ -130,7 +135,7 @@ class KernelServer(MCPServer[None]):
             self._require_known(self.registered(name), arguments)
             result = await super().call_tool(name, arguments, context)
             if isinstance(result, CallToolResult):
-                return answer(result, redactor, name, self._answer_bytes)
+                return await answer(result, redactor, name, self._answer_bytes)
         except MCPError:
             raise
         except Exception as error:  # noqa: BLE001  a tool may raise anything, and the caller must be told
