@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from codenb.demo.clock import Clock
-from codenb.demo.identity import Identity
 from codenb.demo.kinds import EVENT
 from codenb.demo.objects import Obj, dig, name_of, pruned, revised, uid_of
 from codenb.demo.store import Store
 
+_FIRST_NUMBER = 0x18EA000000000000
 _KEPT_S = 3600.0  # kube-apiserver --event-ttl
 
 
@@ -36,10 +36,10 @@ class Happening(NamedTuple):
 class Recorder:
     """Writes the events of one world."""
 
-    def __init__(self, store: Store, clock: Clock, identity: Identity) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._identity = identity
+        self._count = 0
         self._known: dict[tuple[str, ...], tuple[str, str]] = {}
 
     def record(self, about: Obj, happening: Happening) -> None:
@@ -64,7 +64,7 @@ class Recorder:
         now = self._clock.stamp()
         namespace = dig(about, "metadata", "namespace")
         return {
-            "metadata": {"name": f"{name_of(about)}.{self._identity.suffix(16)}", "namespace": namespace or "default"},
+            "metadata": {"name": f"{name_of(about)}.{self._number():016x}", "namespace": namespace or "default"},
             "involvedObject": pruned(
                 {
                     "kind": about["kind"],
@@ -87,6 +87,11 @@ class Recorder:
             "reportingComponent": happening.component,
             "reportingInstance": happening.host,
         }
+
+    def _number(self) -> int:
+        """Ends an event's name: rises with time, as that of a real one, so that names sort as events happened."""
+        self._count += 1
+        return _FIRST_NUMBER + int(self._clock.now * 1_000_000) * 1_000 + self._count % 1_000
 
     def _expire_later(self, event: Obj) -> None:
         def expire() -> None:

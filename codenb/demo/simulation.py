@@ -65,7 +65,7 @@ class Simulation:
         self.clock = Clock(epoch)
         self.identity = Identity(seed)
         self.store = Store(self.clock, self.identity)
-        self.events = Recorder(self.store, self.clock, self.identity)
+        self.events = Recorder(self.store, self.clock)
         self.registry = registry
         self._controllers: list[Controller] = []
         self.store.listen(self._tell)

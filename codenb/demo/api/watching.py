@@ -29,6 +29,7 @@ class _Watch:
     version: str
     seconds: float
     bookmarks: bool
+    streams_list: bool
 
 
 def stream(live: Live, target: Target, http: HttpRequest) -> AsyncGenerator[Obj]:
@@ -47,6 +48,7 @@ def stream(live: Live, target: Target, http: HttpRequest) -> AsyncGenerator[Obj]
         version=version,
         seconds=http.number("timeoutSeconds") or random.uniform(*_DEFAULT_S),  # noqa: S311 - spreads reconnections
         bookmarks=http.flag("allowWatchBookmarks"),
+        streams_list=http.flag("sendInitialEvents"),
     )
     return _run(live, watch)
 
@@ -84,8 +86,13 @@ def _narrowed(target: Target, test: Test) -> Test:
 
 def _beginning(live: Live, watch: _Watch) -> list[Obj]:
     """What the client does not know yet: the whole state without a resource version, else the changes since then."""
-    if watch.version in ("", "0"):
-        return [_event("ADDED", watch.shown, obj) for obj in live.sim.store.all(watch.kind) if watch.test(obj)]
+    if watch.streams_list or watch.version in ("", "0"):
+        events = [_event("ADDED", watch.shown, obj) for obj in live.sim.store.all(watch.kind) if watch.test(obj)]
+        if watch.streams_list:  # the informers of today's clients list by watching, and wait for this mark
+            mark = _bookmark(watch.shown, live.sim.store.revision)
+            mark["object"]["metadata"]["annotations"] = {"k8s.io/initial-events-end": "true"}
+            events.append(mark)
+        return events
     try:
         changes = live.sim.store.since(int(watch.version))
     except ApiError as error:
