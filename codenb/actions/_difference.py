@@ -40,7 +40,7 @@ def _compare(before: Any, after: Any, path: str) -> Iterator[str]:
     if before == after and isinstance(before, bool) is isinstance(after, bool):
         return
     left, right = _children(before), _children(after)
-    if left is None or right is None:
+    if left is None or right is None or isinstance(before, Mapping) is not isinstance(after, Mapping):
         yield f"{path or 'answer'}: {_shown(before)} -> {_shown(after)}"
         return
     for key in dict.fromkeys([*left, *right]):
@@ -63,6 +63,7 @@ def _children(value: Any) -> dict[str, Any] | None:
 def _shown(value: Any) -> str:
     if value is _ABSENT:
         return "(absent)"
-    children = _children(value)
-    text = " ".join(str(value).split()) if children is None else f"({len(children)} entries)"
+    if isinstance(value, Mapping | list | tuple):
+        return f"({'object' if isinstance(value, Mapping) else 'list'} of {len(value)})"
+    text = " ".join(str(value).split())
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -1,0 +1,83 @@
+"""A change whose answer is lost was made or was not; which of both is found out, and it is never sent again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from codenb.actions import demo_policy, execute, propose, settled
+from codenb.errors import BadInput
+from codenb.host import Host
+from codenb.models import Proposal, ToolCall
+
+WEB_TO_SIX = ToolCall(server="toy", tool="scale", arguments={"name": "web", "replicas": 6})
+
+
+def writes_asked(host: Host) -> list[str]:
+    """How each call of the change ended, as recorded."""
+    return [call.status for call in host.calls if call.tool == "scale"]
+
+
+async def test_a_server_killed_after_the_write_is_found_to_have_made_it(stdio_host: Any, shop: Any) -> None:
+    """The process dies between the write and its answer; the state itself says that it was made."""
+    async with stdio_host() as host:
+        proposal = await propose(host, WEB_TO_SIX)
+        shop.set(fault="die after")
+
+        outcomes = await execute(host, [proposal], demo_policy())
+
+        assert [one.status for one in outcomes] == ["verified"]
+        assert "answer was lost" in outcomes[0].message
+        assert shop.get()["writes"] == 1
+        assert writes_asked(host) == ["unknown"]
+
+
+async def test_a_server_killed_before_the_write_leaves_it_unknown(stdio_host: Any, shop: Any) -> None:
+    """The approval was used up and nothing was written: no claim is made, and the next step is not tried."""
+    async with stdio_host() as host:
+        proposal = await propose(host, WEB_TO_SIX)
+        assert proposal.success is not None
+        soon = proposal.success.model_copy(update={"within_s": 0.3})
+        shop.set(fault="die before")
+        next_step = Proposal(call=ToolCall(server="toy", tool="scale", arguments={"name": "api", "replicas": 9}))
+
+        outcomes = await execute(host, [proposal.model_copy(update={"success": soon}), next_step], demo_policy())
+
+        assert [one.status for one in outcomes] == ["unknown", "refused"]
+        assert "stopped while it carried this out" in outcomes[0].message
+        assert "wanted == 6: it is 3" in outcomes[0].message
+        assert shop.get()["writes"] == 0
+        assert outcomes.exit_code == 1
+        assert writes_asked(host) == ["unknown"]
+
+
+async def test_the_outcome_can_be_asked_for_later_and_elsewhere(stdio_host: Any, shop: Any) -> None:
+    """A notebook that was closed is opened again; the reference in its output is all that is left."""
+    async with stdio_host() as host:
+        outcomes = await execute(host, [await propose(host, WEB_TO_SIX)], demo_policy())
+        reference = outcomes[0].reference or ""
+
+    async with stdio_host() as later:
+        outcome = await settled(later, reference)
+
+    assert outcome.status == "applied"
+    assert outcome.answer == {"replicas": 6}
+
+
+async def test_what_nobody_keeps_is_said_so(host: Host) -> None:
+    """A mistyped reference is not an unknown outcome."""
+    with pytest.raises(BadInput, match="no server keeps"):
+        await settled(host, f"{'0' * 64}.nothing", within_s=0.2)
+    with pytest.raises(BadInput, match="is no reference"):
+        await settled(host, "preview")
+
+
+async def test_a_change_that_was_never_begun_is_unknown(host: Host) -> None:
+    """A preview that nobody approved has no outcome, and none is made up for it."""
+    proposal = await propose(host, WEB_TO_SIX)
+    assert proposal.preview is not None
+
+    outcome = await settled(host, proposal.preview.reference, within_s=0.2)
+
+    assert outcome.status == "unknown"
