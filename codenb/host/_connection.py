@@ -171,10 +171,11 @@ class Connection:
         error = task.exception()
         if error is None:
             return task.result()
-        if is_closed(leaf(error)):
+        if is_closed(leaf(error)) or not self.running:
             self.retire()
             if (known := sent[0](error)) or (known := await self._reason()):
                 raise known from error
+            raise ConnectionLost(f"{what}: the connection closed before the answer came") from error
         raise translated(what, error, sent[0]) from error
 
     async def _reason(self) -> CodenbError | None:

@@ -72,22 +72,26 @@ def translated(what: str, error: BaseException, explain: Explains) -> CodenbErro
         return known
     said = one_line(str(error)) or type(error).__name__
     match error:
-        case MCPError() if is_closed(error):
-            return ConnectionLost(f"{what}: the connection closed before the answer came: call again")
-        case MCPError(code=code) if code == REQUEST_TIMEOUT:
-            return DeadlineExceeded(f"{what}: {said}")
-        case MCPError(code=code) if code == METHOD_NOT_FOUND:
-            return UnknownTool(f"{what}: the server does not offer this: {said}")
-        case MCPError(code=code) if code in {_NOT_FOUND, INVALID_PARAMS}:
-            return UnknownTool(f"{what}: {said}") if _names_nothing(said) else ToolError(f"{what}: {said}")
         case MCPError():
-            return ToolError(f"{what}: {said}", error_type="MCPError")
-        case ValidationError() | RuntimeError() if not isinstance(error, InputRequiredRoundsExceededError):
-            return ProtocolFault(f"{what}: the answer is not in the shape that was promised: {said}")
+            return _answered(what, error, said)
         case InputRequiredRoundsExceededError():
             return NotApproved(f"{what}: the preview came out different each time: preview again when things are calm")
+        case ValidationError() | RuntimeError():
+            return ProtocolFault(f"{what}: the answer is not in the shape that was promised: {said}")
         case _:
             return ConnectionLost(f"{what}: {said}")
+
+
+def _answered(what: str, error: MCPError, said: str) -> CodenbError:
+    if is_closed(error):
+        return ConnectionLost(f"{what}: the connection closed before the answer came")
+    if error.code == REQUEST_TIMEOUT:
+        return DeadlineExceeded(f"{what}: {said}")
+    if error.code == METHOD_NOT_FOUND:
+        return UnknownTool(f"{what}: the server does not offer this: {said}")
+    if error.code in {_NOT_FOUND, INVALID_PARAMS} and _names_nothing(said):
+        return UnknownTool(f"{what}: {said}")
+    return ToolError(f"{what}: {said}", error_type="MCPError")
 
 
 def opening_failed(server: str, error: BaseException, explain: Explains, seconds: float) -> CodenbError:

@@ -12,18 +12,19 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from difflib import get_close_matches
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-from mcp import Client, MCPError
-from mcp_types import METHOD_NOT_FOUND, CallToolResult
+from mcp import Client
 
 from codenb.canonical import canonical_json
 from codenb.config import ServerSettings
 from codenb.errors import CodenbError, ConnectFailed, NotApproved, UnknownServer
-from codenb.host._elicit import Approve, Consent
-from codenb.host._faults import is_answer
-from codenb.host._listing import PromptInfo, Prompts, ResourceInfo, Resources, Servers, ToolInfo, Tools
+from codenb.host._change import changed
+from codenb.host._elicit import Approve
+from codenb.host._listing import Prompts, Resources, Servers, ToolInfo, Tools
+from codenb.host._offers import prompts_of, resources_of
 from codenb.host._peer import Factory, Peer
 from codenb.host._pulse import Pulse
 from codenb.host._records import Calls, Entry, Recorder
@@ -71,6 +72,7 @@ class Host:
         }
         self._pulse = Pulse()
         self._closed = False
+        self._checker: asyncio.Future[Any] | None = None
         self.calls = Calls()
         self._recorder = Recorder(self.calls, principal, self._redactor)
 
@@ -87,6 +89,7 @@ class Host:
     async def open(self) -> None:
         """Open all connections at once. A server that fails does not fail the others: `status` says why."""
         self._closed = False
+        self._load_checker()
         with self._pulse.beating():
             results = await asyncio.gather(*(peer.open() for peer in self._peers.values()), return_exceptions=True)
         for result in results:
@@ -168,11 +171,11 @@ class Host:
 
     async def resources(self, server: str | None = None) -> Resources:
         """The resources and resource templates of one server, or of all; see `tools`."""
-        return Resources(*await self._each(server, "resources/list", self._resources_of))
+        return Resources(*await self._each(server, "resources/list", resources_of))
 
     async def prompts(self, server: str | None = None) -> Prompts:
         """The prompts of one server, or of all; see `tools`."""
-        return Prompts(*await self._each(server, "prompts/list", self._prompts_of))
+        return Prompts(*await self._each(server, "prompts/list", prompts_of))
 
     async def read(self, server: str, uri: str, *, timeout_s: float | None = None) -> ToolResult:
         """Read one resource; `data` is its text, parsed where it is JSON.
@@ -228,6 +231,12 @@ class Host:
         """
         return await self._recorded(Entry(kind, *name, request), do)
 
+    def _load_checker(self) -> asyncio.Future[Any]:
+        """Import what the SDK checks answers with, off the loop: beside JupyterLab that takes a second."""
+        if self._checker is None:
+            self._checker = asyncio.ensure_future(asyncio.to_thread(import_module, "jsonschema"))
+        return asyncio.shield(self._checker)
+
     async def _recorded(self, entry: Entry, do: Callable[[Entry], Awaitable[T]]) -> T:
         with self._pulse.beating():
             return await self._recorder.record(entry, do)
@@ -238,6 +247,7 @@ class Host:
         peer = self._peer(call.server)
         until = asyncio.get_running_loop().time() + (timeout_s or peer.timeout_s)
         info = await peer.tool(call.tool, until)
+        await self._load_checker()
         if not info.callable:
             raise NotApproved(_needs_approval(info, call))
         answer = await peer.ask(
@@ -252,39 +262,9 @@ class Host:
         started = time.perf_counter()
         canonical_json(call.arguments)
         peer = self._peer(call.server)
-        what = f"{call.server}.{call.tool}"
-        loop = asyncio.get_running_loop()
-        info = await peer.tool(call.tool, loop.time() + peer.timeout_s)
-        deadline = asyncio.timeout(timeout_s or peer.timeout_s)
-        consent = Consent(call, approve, deadline)
-        connection = peer.own_connection(consent)
-
-        async def send(client: Client) -> CallToolResult:
-            if info.kind != "changes" and not await consent.without_preview():
-                raise consent.failure or NotApproved(f"{call} was not approved: nothing was sent")
-            entry.in_doubt = True
-            try:
-                return await client.call_tool(call.tool, call.arguments)
-            except MCPError as error:
-                entry.in_doubt = not is_answer(error)
-                raise
-
-        try:
-            answer = await connection.ask(what, send, deadline)
-            raw, entry.bytes = wire(answer, limit=peer.limit, what=what)
-            entry.in_doubt = False
-        except Exception:
-            if consent.failure:
-                raise consent.failure from None
-            raise
-        finally:
-            if not consent.approved and (consent.asked or peer.builtin):
-                entry.in_doubt = False  # a server that asks, or is ours, has changed nothing before it was told yes
-            connection.end()
-        if consent.failure:
-            raise consent.failure
-        if raw.get("isError") and consent.asked and not consent.approved:
-            raise NotApproved(f"{call} was not approved: nothing was changed")
+        info = await peer.tool(call.tool, asyncio.get_running_loop().time() + peer.timeout_s)
+        await self._load_checker()
+        raw = await changed(entry, peer, info, call, approve, timeout_s=timeout_s or peer.timeout_s)
         return tool_result(call.server, call.tool, raw, self._redactor, _ms_since(started))
 
     async def _asked(
@@ -316,30 +296,6 @@ class Host:
                 items += result
         return items, problems
 
-    async def _resources_of(self, peer: Peer) -> list[ResourceInfo]:
-        async def fetch(client: Client) -> list[ResourceInfo]:
-            plain = await _pages(client.list_resources, "resources")
-            templates = await _pages(client.list_resource_templates, "resource_templates")
-            return [_resource(peer.name, one, str(one.uri)) for one in plain] + [
-                _resource(peer.name, one, one.uri_template, template=True) for one in templates
-            ]
-
-        return await peer.ask(f"{peer.name} resources/list", fetch, asyncio.timeout(peer.timeout_s))
-
-    async def _prompts_of(self, peer: Peer) -> list[PromptInfo]:
-        async def fetch(client: Client) -> list[PromptInfo]:
-            return [
-                PromptInfo(
-                    server=peer.name,
-                    name=one.name,
-                    description=one.description or "",
-                    arguments=tuple(f"{arg.name}{'*' if arg.required else ''}" for arg in one.arguments or ()),
-                )
-                for one in await _pages(client.list_prompts, "prompts")
-            ]
-
-        return await peer.ask(f"{peer.name} prompts/list", fetch, asyncio.timeout(peer.timeout_s))
-
     def _peer(self, name: str) -> Peer:
         if self._closed:
             raise ConnectFailed("this session is closed: connect again")
@@ -349,35 +305,6 @@ class Host:
         known = ", ".join(self._peers) or "none"
         hint = f"did you mean {near[0]!r}?" if near else f"configured are: {known}"
         raise UnknownServer(f"no server {name!r} is configured: {hint}")
-
-
-async def _pages(fetch: Callable[..., Awaitable[Any]], field: str) -> list[Any]:
-    """Every page of a list; nothing where the server does not offer such a list."""
-    items: list[Any] = []
-    cursor: str | None = None
-    for _ in range(100):
-        try:
-            page = await fetch(cursor=cursor)
-        except MCPError as error:
-            if error.code == METHOD_NOT_FOUND:
-                return items
-            raise
-        items += getattr(page, field)
-        cursor = page.next_cursor
-        if cursor is None:
-            break
-    return items
-
-
-def _resource(server: str, one: Any, uri: str, *, template: bool = False) -> ResourceInfo:
-    return ResourceInfo(
-        server=server,
-        uri=uri,
-        name=one.name,
-        description=one.description or "",
-        mime_type=one.mime_type or "",
-        template=template,
-    )
 
 
 def _needs_approval(info: ToolInfo, call: ToolCall) -> str:

@@ -24,6 +24,7 @@ from codenb.host._faults import Explains
 from codenb.host._http import HttpLink
 from codenb.host._listing import ServerStatus, ToolInfo, ToolKind
 from codenb.host._logs import ServerLog
+from codenb.host._offers import listed_tools
 from codenb.host._stdio import StdioLink
 from codenb.redaction import Redactor
 
@@ -33,7 +34,6 @@ Factory = Callable[[], MCPServer]
 
 _TRANSPORTS: dict[str, Literal["in process", "stdio", "http"]] = {"builtin": "in process"}
 _KINDS: dict[Any, ToolKind] = {"reads": "reads", "changes": "changes", "memory": "memory"}
-_MOST_PAGES = 100
 
 
 class Peer:
@@ -96,7 +96,7 @@ class Peer:
     async def tools(self, deadline: asyncio.Timeout) -> tuple[ToolInfo, ...]:
         """What it offers, asked once a connection."""
         if self._tools is None or self._shared is None or not self._shared.usable:
-            listed = await self.ask(f"{self.name} tools/list", self._list, deadline)
+            listed = await self.ask(f"{self.name} tools/list", listed_tools, deadline)
             self._tools = tuple(self._info(tool) for tool in listed)
         return self._tools
 
@@ -186,17 +186,6 @@ class Peer:
             redactor=self._redactor,
             where=where,
         )
-
-    async def _list(self, client: Client) -> list[Tool]:
-        tools: list[Tool] = []
-        cursor: str | None = None
-        for _ in range(_MOST_PAGES):
-            page = await client.list_tools(cursor=cursor)
-            tools += page.tools
-            cursor = page.next_cursor
-            if cursor is None:
-                break
-        return tools
 
     def _info(self, tool: Tool) -> ToolInfo:
         meta = tool.meta or {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from codenb.errors import (
@@ -71,44 +71,43 @@ def tool_result(server: str, tool: str, raw: dict[str, Any], redactor: Redactor,
     structured = raw.get("structuredContent")
     if isinstance(structured, dict) and structured.keys() == {"result"}:
         structured = structured["result"]
-    return _result(server, tool, raw, raw.get("content", ()), structured, redactor, duration_ms)
+    return _made(server, tool, raw, redactor, duration_ms, parts=raw.get("content", ()), data=structured)
 
 
 def resource_result(server: str, uri: str, raw: dict[str, Any], redactor: Redactor, duration_ms: float) -> ToolResult:
     """Read a `resources/read` result: each of its contents is one part; `uri` stands in the tool's place."""
     parts = [{"type": "resource", "resource": part} for part in raw.get("contents", ())]
-    return _result(server, uri, raw, parts, None, redactor, duration_ms)
+    return _made(server, uri, raw, redactor, duration_ms, parts=parts)
 
 
 def prompt_result(server: str, name: str, raw: dict[str, Any], redactor: Redactor, duration_ms: float) -> ToolResult:
     """Read a `prompts/get` result: each message is one part, and `data` is the list of messages."""
     messages = raw.get("messages", ())
     parts = [message.get("content", {}) for message in messages]
-    return _result(server, name, raw, parts, list(messages), redactor, duration_ms)
+    return _made(server, name, raw, redactor, duration_ms, parts=parts, data=list(messages))
 
 
-def _result(
+def _made(
     server: str,
     tool: str,
     raw: dict[str, Any],
-    parts: Iterable[dict[str, Any]],
-    structured: Any,
     redactor: Redactor,
     duration_ms: float,
+    *,
+    parts: Sequence[dict[str, Any]],
+    data: Any = None,
 ) -> ToolResult:
-    parts = list(parts)
-    data = structured if structured is not None else _parsed(parts)
     return ToolResult(
         server=server,
         tool=tool,
-        data=redactor.value(data),
+        data=redactor.value(_parsed(parts) if data is None else data),
         content=tuple(_content(part, redactor) for part in parts),
         raw=_without_secrets(raw, redactor),
         duration_ms=duration_ms,
     )
 
 
-def _parsed(parts: list[dict[str, Any]]) -> Any:
+def _parsed(parts: Sequence[dict[str, Any]]) -> Any:
     texts = [text for part in parts if isinstance(text := _text(part), str)]
     if not texts:
         return None

@@ -1,0 +1,80 @@
+"""What the host's tests share: where the servers are, waiting, processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SERVERS = Path(__file__).parent / "servers"
+PATIENCE_S = 30.0
+"""How long a test waits for what must happen; a liveness bound, not a measurement."""
+
+
+@dataclass
+class Journal:
+    """What the servers noted since the test began."""
+
+    path: Path
+    start: int = 0
+
+    def lines(self) -> list[str]:
+        return self.path.read_text()[self.start :].splitlines()
+
+
+async def eventually(true: Callable[[], Any], what: str) -> None:
+    """Wait until something holds."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while not true():
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        pytest.fail(f"waited in vain: {what}")
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def serve(kind: str, journal: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """Start the fixture server over HTTP; returns its process and its address once it listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, str(SERVERS / "plain.py"), kind, str(journal), str(port)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until and process.poll() is None:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return process, f"http://127.0.0.1:{port}/mcp"
+        time.sleep(0.05)
+    process.kill()
+    pytest.fail("the fixture server did not come up")
+
+
+def children() -> list[int]:
+    """The processes that this one started and that are still there."""
+    tasks = Path(f"/proc/{os.getpid()}/task")
+    return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
+
+
+def command(pid: int) -> str:
+    """What a process was started with; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
