@@ -29,7 +29,8 @@ _GOOD_WHEN_TRUE = frozenset({"Available", "Progressing", "Ready", "ContainersRea
 _GOOD_WHEN_TRUE |= {"Complete", "SuccessCriteriaMet", "AbleToScale", "ScalingActive", "PodReadyToStartContainers"}
 _WAITING_IS_NORMAL = frozenset({"PodInitializing", "ContainerCreating"})
 _POD_WORDS = re.compile(
-    r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}\b|(?<=-)[0-9a-z]{5}\b|(?<=-)[0-9a-f]{8,10}(?=-)|\d+(?=m?s\b)"
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|(?<=-)[0-9a-f]{8,10}(?=-)|(?<=-)[0-9a-z]{5}(?![0-9a-z-])"
+    r"|(?<=from )\d+ to \d+|\d+(?=m?s\b)|\d+\.\d+\.\d+\.\d+"
 )
 _OLDER_TEMPLATES = 2
 _MOST_REVISIONS = 5
@@ -184,6 +185,7 @@ def pod(resource: Object, owners: Owners) -> Pod:
     root, above = owners.root(resource), controller(resource)
     phase = "Terminating" if told.get("deletionTimestamp") else str(status.get("phase", ""))
     reason, message = why_not_well(status, states) if not ready and phase != "Succeeded" else ("", "")
+    said = {one.message for one in states}
     return Pod(
         name=name_of(resource),
         owner=" ".join(root) if root else "",
@@ -192,7 +194,7 @@ def pod(resource: Object, owners: Owners) -> Pod:
         ready=ready,
         restarts=sum(one.restarts for one in states),
         reason=reason,
-        message=message,
+        message="" if message in said else message,
         node=str(spec.get("nodeName") or ""),
         created_at=moment(told.get("creationTimestamp")),
         labels={} if root else told.get("labels") or {},

@@ -50,9 +50,10 @@ MOST_WORKLOADS = 20
 MOST_PODS = 20
 MOST_EVENTS = 40
 MOST_OTHERS = 30
-_PODS_ALIKE = 3
+_PODS_ALIKE = 2
 _HEALTHY_PODS = 1
 _RECENTLY = timedelta(hours=1)
+_EVERYDAY = frozenset({"Scheduled", "Pulling", "Pulled", "Created", "Started", "SuccessfulCreate", "SuccessfulDelete"})
 _NOISE = ("kube-root-ca.crt", "openshift-service-ca.crt", "sh.helm.release.v1.", "istio-ca-root-cert")
 
 
@@ -204,10 +205,11 @@ def _kept_pods(pods: Sequence[Pod], focus: str | None, now: datetime) -> list[Po
 
 
 def _kept_events(events: Sequence[Event]) -> list[Event]:
-    """Warnings before normal ones, newer before older; in the order of time again afterwards."""
-    ranked = sorted(events, key=lambda one: (one.type != "Warning", -(one.last_at.timestamp() if one.last_at else 0)))
+    """Without what every pod says when it starts; warnings first, newer first, then in the order of time again."""
+    told = [one for one in events if one.type == "Warning" or one.reason not in _EVERYDAY]
+    ranked = sorted(told, key=lambda one: (one.type != "Warning", -(one.last_at.timestamp() if one.last_at else 0)))
     kept = {id(one) for one in ranked[:MOST_EVENTS]}
-    return [one for one in events if id(one) in kept]
+    return [one for one in told if id(one) in kept]
 
 
 def _kept_revisions(revisions: Iterable[ReplicaSet], kept: Iterable[Workload]) -> list[ReplicaSet]:

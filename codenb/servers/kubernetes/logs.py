@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from codenb.errors import AccessError, CodenbError
+from codenb.errors import AccessError, BadInput, CodenbError
 from codenb.models._base import Model
 from codenb.servers._clients.cluster import Cluster
 from codenb.servers.kubernetes.running import ContainerState, Log, Pod, Workload
@@ -128,6 +128,8 @@ async def telling_logs(
     logs: list[Log] = []
     missing: dict[str, str] = {}
     for one, text in zip(wanted, texts, strict=True):
+        if isinstance(text, BadInput):
+            continue  # a container that has not started has no log
         if isinstance(text, AccessError):
             missing["logs"] = str(text)
         elif isinstance(text, CodenbError):

@@ -191,7 +191,7 @@ class Pod(Part):
         ready: Whether it takes traffic.
         restarts: Of all its containers.
         reason: Why it is not well, in one word: the first bad reason of its containers, conditions or status.
-        message: The words that go with it.
+        message: The words that go with it, where no container has them.
         node: Where it runs; empty while it is not scheduled.
         created_at: UTC.
         labels: Its labels, where its workload does not say them.
