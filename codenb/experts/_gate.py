@@ -60,12 +60,13 @@ def _problem(opinion: Opinion, bundle: ContextBundle) -> str | None:
         if not vote.evidence:
             return f"vote {rank} ({vote.key}) has no evidence"
         for evidence in vote.evidence:
-            if problem := _quote_problem(evidence, bundle):
+            if problem := quote_problem(evidence, bundle):
                 return f"vote {rank} ({vote.key}): {problem}"
     return None
 
 
-def _quote_problem(evidence: Evidence, bundle: ContextBundle) -> str | None:
+def quote_problem(evidence: Evidence, bundle: ContextBundle) -> str | None:
+    """Why these words carry nothing, in one line; None where they do."""
     quote = " ".join(evidence.quote.split())
     if len(quote) < SHORTEST_QUOTE:
         return f"the quote {quote!r} is shorter than {SHORTEST_QUOTE} characters"

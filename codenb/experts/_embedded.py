@@ -1,0 +1,12 @@
+"""The experts that need no model, no key and no network."""
+
+from __future__ import annotations
+
+from codenb.experts._changes import Changes
+from codenb.experts._expert import Expert
+from codenb.experts._rules import Rules
+
+
+def embedded() -> list[Expert]:
+    """The embedded experts; each is a family of its own."""
+    return [Rules(), Changes()]
