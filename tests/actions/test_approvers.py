@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -70,6 +69,11 @@ def write(folder: Path, *entries: Any) -> Path:
     file = folder / "decisions.json"
     file.write_text(json.dumps(list(entries)))
     return file
+
+
+def names(folder: Path) -> list[str]:
+    """What is in a folder."""
+    return [one.name for one in folder.iterdir()]
 
 
 async def test_a_recorded_decision_counts_for_its_digest(tmp_path: Path) -> None:
@@ -177,7 +181,7 @@ async def test_a_reader_never_sees_half_of_the_pending_requests(tmp_path: Path) 
 
         assert len(json.load(reader)["requests"]) == 1
     assert len(json.loads(path.read_text())["requests"]) == 2
-    assert os.listdir(tmp_path) == ["pending.json"]
+    assert names(tmp_path) == ["pending.json"]
 
 
 async def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
