@@ -1,5 +1,200 @@
-"""Views as HTML."""
-from codenb.views._data import View
+"""Views as HTML: one fragment that stands alone in a notebook's output.
 
-def to_html(view: View) -> str:
-    return view.title
+A saved notebook is read where styles are stripped (GitHub, sanitizers), so the elements alone carry the meaning: a
+table has a caption and headed columns, a diff has its signs in the text, a fold is `details`. There is no script, and
+everything that came with the view is escaped.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+from codenb.views._cells import Column, columns, left_out, percent, share_of
+from codenb.views._compare import Gap, Line, compare
+from codenb.views._data import Badge, Cards, Code, Diff, Fold, Image, Link, Quote, Table, Text, Tone, View
+from codenb.views._group import Bars, Fields, Group, Left, grouped
+from codenb.views._outside import address, block, inline, picture
+from codenb.views._style import STYLE
+from codenb.views._tones import SIGNS, WORDS
+
+_SHORT = 32  # characters of a badge that stays on one line in a table
+
+
+def to_html(view: View, *, styled: bool = True) -> str:
+    """Render a view as an HTML fragment.
+
+    Args:
+        view: What to show.
+        styled: Whether the fragment carries the style sheet; a page of many fragments needs it once.
+    """
+    style = f"<style>{STYLE}</style>" if styled else ""
+    return f'<div class="cnb">{style}{_view(view)}</div>'
+
+
+def _view(view: View) -> str:
+    head = f'<div class="cnb-head">{_title(view)}{_note("sub", inline(view.subtitle))}</div>'
+    body = "".join(_block(item) for item in grouped(view.blocks))
+    return (
+        '<div class="cnb-view">'
+        + (head if view.title or view.badges or view.subtitle else "")
+        + (f'<div class="cnb-body">{body}</div>' if body else "")
+        + "</div>"
+    )
+
+
+def _title(view: View) -> str:
+    # Not a heading element: JupyterLab would list every output in the notebook's table of contents.
+    separator = ' <span class="cnb-sep">·</span> '  # parts title and badges where styles are stripped
+    parts = [f"<strong>{_e(inline(view.title))}</strong>", *map(_badge, view.badges)]
+    return f'<p class="cnb-title" role="heading" aria-level="3">{separator.join(parts)}</p>'
+
+
+def _block(item: Group) -> str:  # noqa: C901, PLR0911 - one line for each kind
+    match item:
+        case Fields():
+            rows = (f"<dt>{_e(inline(it.label))}</dt><dd>{_prose(it.value, it.tone)}</dd>" for it in item.items)
+            return f"<dl>{''.join(rows)}</dl>"
+        case Bars():
+            return _bars(item)
+        case Table():
+            return _table(item)
+        case Diff():
+            return _diff(item)
+        case Quote():
+            source = f"<figcaption>from {_e(inline(item.source))}</figcaption>" if item.source else ""
+            return f'<figure class="cnb-quote"><blockquote>{_prose(item.text)}</blockquote>{source}</figure>'
+        case Text():
+            return f'<p class="cnb-text">{_prose(item.text, item.tone)}</p>'
+        case Code():
+            return _code(item)
+        case Image():
+            return _image(item)
+        case Link():
+            return f"<p>{_link(item)}</p>"
+        case Cards():
+            return f'<div class="cnb-cards">{"".join(map(_view, item.cards))}</div>'
+        case Fold():
+            opened = " open" if item.open else ""
+            return (
+                f'<details class="cnb-fold"{opened}><summary>{_e(inline(item.summary))}</summary>'
+                f"{_view(item.view)}</details>"
+            )
+        case Left():
+            return _note("cut", item.text)
+
+
+def _e(text: str) -> str:
+    return escape(text, quote=True)
+
+
+def _note(kind: str, text: str) -> str:
+    return f'<p class="cnb-{kind}">{_e(text)}</p>' if text else ""
+
+
+def _sign(tone: Tone) -> str:
+    if not SIGNS[tone]:
+        return ""
+    return f'<span class="cnb-sign" role="img" aria-label="{WORDS[tone]}">{SIGNS[tone]}</span> '
+
+
+def _badge(badge: Badge) -> str:
+    return f'<span class="cnb-badge cnb-{badge.tone}">{_sign(badge.tone)}{_e(inline(badge.text))}</span>'
+
+
+def _prose(text: str, tone: Tone = Tone.PLAIN) -> str:
+    shown = block(text)
+    lines = "<br>".join(map(_e, shown.lines))
+    cut = f'<br><span class="cnb-cut">{_e(shown.cut)}</span>' if shown.cut else ""
+    return f'<span class="cnb-{tone}">{_sign(tone)}{lines}</span>{cut}' if SIGNS[tone] else lines + cut
+
+
+def _bars(bars: Bars) -> str:
+    rows = []
+    for bar in bars.items:
+        fill = f'<span class="cnb-fill" style="width:{share_of(bar.share):.1%}"></span>'
+        rows.append(
+            f'<li class="cnb-{bar.tone}"><span class="cnb-label">{_sign(bar.tone)}{_e(inline(bar.label))}</span> '
+            f'<span class="cnb-track">{fill}</span> <span class="cnb-share">{_e(percent(bar.share))}</span></li>'
+        )
+    return f'<ul class="cnb-bars">{"".join(rows)}</ul>'
+
+
+def _table(table: Table) -> str:
+    laid_out = columns(table)
+    caption = f"<caption>{_e(inline(table.caption))}</caption>" if table.caption else ""
+    head = "".join(f'<th scope="col"{_numeric(column)}>{_e(column.heading)}</th>' for column in laid_out)
+    rows = (
+        "".join(f"<tr>{''.join(_cell(column, at) for column in laid_out)}</tr>" for at in range(len(laid_out[0].cells)))
+        if laid_out
+        else ""
+    )
+    cut = left_out(table)
+    foot = f'<tfoot><tr><td colspan="{len(laid_out)}">{_e(cut)}</td></tr></tfoot>' if cut else ""
+    return (
+        f'<div class="cnb-scroll"><table class="cnb-table">{caption}<thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody>{foot}</table></div>"
+    )
+
+
+def _cell(column: Column, at: int) -> str:
+    cell = column.cells[at]
+    if not cell.badge:
+        return f"<td{_numeric(column)}>{_e(cell.text)}</td>"
+    short = ' class="cnb-short"' if len(cell.text) <= _SHORT else ""
+    return f"<td{short}>{_badge(Badge(cell.text, cell.tone))}</td>"
+
+
+def _numeric(column: Column) -> str:
+    return ' class="cnb-num"' if column.numeric else ""
+
+
+def _diff(diff: Diff) -> str:
+    compared = compare(diff)
+    caption = f"{inline(diff.caption)} ({compared.summary})" if diff.caption else compared.summary
+    parts = [
+        _gap(part) if isinstance(part, Gap) else f"<pre>{''.join(map(_line, part))}</pre>" for part in compared.parts
+    ]
+    body = f'<div class="cnb-diff">{"".join(parts)}</div>' if compared.added or compared.removed else ""
+    cut = f'<p class="cnb-warn">{_sign(Tone.WARN)}{_e(compared.cut)}</p>' if compared.cut else ""
+    return f"<figure><figcaption>{_e(caption)}</figcaption>{body}{cut}</figure>"
+
+
+def _gap(gap: Gap) -> str:
+    lines = "".join(_line(Line(" ", text)) for text in gap.lines)
+    rest = _note("none", f"{gap.count - len(gap.lines)} further unchanged lines") if gap.count > len(gap.lines) else ""
+    return f"<details><summary>{_e(gap.text)}</summary><pre>{lines}</pre>{rest}</details>"
+
+
+def _line(line: Line) -> str:
+    # The line feed stands inside the element, which is a block when styled: it must not add an empty line.
+    text = f"{line.sign} {_e(line.text)}\n"
+    match line.sign:
+        case "+":
+            return f"<ins>{text}</ins>"
+        case "-":
+            return f"<del>{text}</del>"
+        case _:
+            return f'<span class="cnb-same">{text}</span>'
+
+
+def _code(code: Code) -> str:
+    shown = block(code.text)
+    caption = f"<figcaption>{_e(inline(code.caption))}</figcaption>" if code.caption else ""
+    return f'<figure>{caption}<pre class="cnb-pre">\n{_e(shown.text)}</pre>{_note("cut", shown.cut)}</figure>'
+
+
+def _image(image: Image) -> str:
+    source, why_not = picture(image)
+    alt = inline(image.alt)
+    if why_not:
+        return _note("cut", f"{alt}: {why_not}" if alt else why_not)
+    caption = f"<figcaption>{_e(alt)}</figcaption>" if alt else ""
+    return f'<figure><img src="{_e(source)}" alt="{_e(alt or "picture without a description")}">{caption}</figure>'
+
+
+def _link(link: Link) -> str:
+    url, text, shown = address(link.url), inline(link.text), inline(link.url)
+    if url is None:
+        return _e(f"{text} ({shown})" if text and text != shown else shown)
+    anchor = f'<a href="{_e(url)}" rel="noopener noreferrer" target="_blank">{_e(text or shown)}</a>'
+    return f"{anchor} ({_e(shown)})" if text and text != shown else anchor
