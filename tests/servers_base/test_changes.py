@@ -40,7 +40,7 @@ async def test_the_question_shows_what_would_change_and_where(server: Server, mo
 
 
 @pytest.mark.parametrize("approve", [False, True])
-async def test_a_change_that_is_declined_is_not_made(server: Server, toy: Toy, mode: str, approve: bool):
+async def test_a_change_that_is_declined_is_not_made(server: Server, toy: Toy, mode: str, *, approve: bool):
     """A no is a no, whether the form is declined or filled in with one."""
 
     def filled(message: str, reference: str) -> ElicitResult:

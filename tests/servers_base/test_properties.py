@@ -19,7 +19,7 @@ from codenb.servers._base._approval import QUESTION_BYTES, question
 from codenb.servers._base._docs import described
 from codenb.servers._base._moved import what_moved
 from codenb.servers._base._plans import Planner
-from codenb.servers._base._store import WAITING_ROWS, PreviewStore
+from codenb.servers._base._store import PreviewStore
 from tests.servers_base.toy import Toy, serve, settings
 
 json_values = st.recursive(
@@ -142,14 +142,15 @@ async def test_a_preview_is_claimed_by_its_own_call_once(tmp_path: Path):
     assert list((tmp_path / "run").iterdir()) == []
 
 
-async def test_the_store_does_not_grow_without_bound(tmp_path: Path):
+async def test_the_store_does_not_grow_without_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A model that previews in a loop must not fill the disk."""
+    monkeypatch.setattr("codenb.servers._base._store.WAITING_ROWS", 20)
     store = PreviewStore(lambda: tmp_path)
     now = datetime.now(UTC)
     await store.save(preview_of(id="f" * 32, expires_at=now - timedelta(seconds=1)), "slot")
-    for number in range(WAITING_ROWS + 5):
+    for number in range(25):
         store._save(preview_of(id=f"{number:032x}"), "slot")
 
-    waiting = [store._find(preview_of(id=f"{number:032x}").reference) for number in range(WAITING_ROWS + 5)]
+    waiting = [store._find(preview_of(id=f"{number:032x}").reference) for number in range(25)]
     assert store._find(preview_of(id="f" * 32).reference) is None
-    assert [kept is not None for kept in waiting] == [False] * 5 + [True] * WAITING_ROWS
+    assert [kept is not None for kept in waiting] == [False] * 5 + [True] * 20

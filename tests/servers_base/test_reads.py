@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import subprocess
@@ -12,12 +11,12 @@ from pathlib import Path
 import fastmcp
 import fastmcp.exceptions
 import pytest
-from mcp import Client
+from mcp import Client, StdioServerParameters
 
 import codenb
 from codenb.errors import ConfigError
 from codenb.models import EMBEDDED_UID, Place, ServerAbout
-from codenb.servers import Server, make_server, reads
+from codenb.servers import Server, make_server
 from tests.servers_base.people import error_type, read_json, stdio, text
 from tests.servers_base.toy import SECRET, UID, Toy, serve, settings
 
@@ -103,7 +102,9 @@ async def test_a_gather_function_takes_a_target(server: Server):
         ("get_count", {"name": "broken"}, "ToolError", "internal error in tool get_count: ValueError: disk on fire"),
     ],
 )
-async def test_an_error_is_one_line_that_says_what_to_do(server: Server, mode: str, tool, arguments, kind, said):
+async def test_an_error_is_one_line_that_says_what_to_do(
+    server: Server, mode: str, *, tool: str, arguments, kind: str, said: str
+):
     """A model and a person act on this line, and the host raises the class that it names."""
     async with Client(server.mcp, mode=mode) as client:
         result = await client.call_tool(tool, arguments)
@@ -136,7 +137,7 @@ async def test_a_secret_in_an_answer_is_replaced(server: Server, mode: str):
 
 @pytest.mark.parametrize(("times", "cut"), [(30_000, False), (600_000, False), (1_100_000, True)])
 async def test_an_answer_over_the_limit_is_an_error_that_says_how_to_narrow_it(
-    server: Server, mode: str, times: int, cut: bool
+    server: Server, mode: str, *, times: int, cut: bool
 ):
     """Over the older protocol an answer above 1 MiB would be lost without a word."""
     async with Client(server.mcp, mode=mode) as client:
@@ -206,7 +207,7 @@ async def test_an_unknown_preview_is_an_error_of_the_protocol(server: Server, mo
     """A reference that names no row, and above all one that is a path, reads nothing."""
     async with Client(server.mcp, mode=mode) as client:
         for reference in ("0" * 64 + "." + "0" * 32, "x", "..%2F..%2Fetc.passwd"):
-            with pytest.raises(Exception, match="preview|Unknown resource"):
+            with pytest.raises(Exception, match=r"preview|Unknown resource"):
                 await client.read_resource(f"preview://{reference}")
 
 
@@ -233,7 +234,7 @@ def test_the_root_logger_is_left_alone():
 
 
 def test_in_a_fresh_interpreter_the_root_logger_is_left_alone_and_nothing_heavy_is_imported():
-    """pytest puts handlers on the root logger, and with handlers there the bug does not show."""
+    """The test runner puts handlers on the root logger, and with handlers there the bug does not show."""
     program = (
         "import logging, sys; from codenb.servers import make_server; server = make_server('quiet');"
         "assert logging.getLogger().handlers == [], logging.getLogger().handlers;"
@@ -295,10 +296,9 @@ async def test_logs_of_a_process_do_not_reach_the_protocol(tmp_path: Path):
         "async def noisy() -> str:\n"
         "    print('on standard output'); sys.stdout.flush(); import os; os.system('echo from a child; cat')\n"
         "    return 'fine'\n"
-        f"asyncio.run(serve_stdio(make_server('noisy', tools=[noisy], settings=Settings(home=Path({str(tmp_path)!r})))))"
+        f"settings = Settings(home=Path({str(tmp_path)!r}))\n"
+        "asyncio.run(serve_stdio(make_server('noisy', tools=[noisy], settings=settings)))"
     )
-    from mcp import StdioServerParameters
-
     async with Client(StdioServerParameters(command=sys.executable, args=["-c", program])) as client:
         results = [await client.call_tool("noisy", {}) for _ in range(2)]
 

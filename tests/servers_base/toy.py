@@ -171,7 +171,7 @@ class Toy:
                 await self.gate.wait()
             if (self.backend.folder / "closed").exists():
                 (self.backend.folder / "writing").touch()
-                while not (self.backend.folder / "gate").exists():
+                while not (self.backend.folder / "gate").exists():  # noqa: ASYNC110  another process opens it
                     await asyncio.sleep(0.02)
             if self.conflicts:
                 self.conflicts -= 1
