@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from codenb import actions, config, context, experts
 from codenb.errors import BadInput, CodenbError
-from codenb.models import Answer, ContextBundle, Place, Proposal, ServerAbout, Target, ToolCall, ToolResult
-from codenb.views import Badge, Block, Field, Shown, Table, Text, Tone, View
+from codenb.models import Answer, ContextBundle, Outcome, Place, Proposal, ServerAbout, Target, ToolCall, ToolResult
+from codenb.views import Badge, Block, Field, Progress, Shown, Table, Text, Tone, View
 
 if TYPE_CHECKING:
     from codenb.actions import Approver, Outcomes
@@ -41,6 +41,7 @@ class Session(Shown):
         self.settings = settings
         self.about = tuple(about)
         self.world = world
+        self._gathered: ContextBundle | None = None
 
     @property
     def place(self) -> Place | None:
@@ -97,7 +98,8 @@ class Session(Shown):
         Returns:
             What each said, what is missing, and what was trimmed.
         """
-        return await context.gather(self.host, _target(target, fields))
+        self._gathered = await context.gather(self.host, _target(target, fields), progress=Progress())
+        return self._gathered
 
     async def consult(
         self,
@@ -149,20 +151,38 @@ class Session(Shown):
         return await actions.propose(self.host, ToolCall(server=server, tool=tool, arguments=arguments))
 
     async def execute(
-        self, proposals: Proposal | Sequence[Proposal], approver: Approver | None = None, **options: Any
+        self,
+        proposals: Proposal | Sequence[Proposal],
+        approver: Approver | None = None,
+        *,
+        before: ContextBundle | None = None,
     ) -> Outcomes:
-        """Carry out proposals, each with its approval, in order, until one is not applied; then verify.
+        """Carry out proposals, each with its approval, in order, until one is not applied; then verify and look again.
 
         Args:
             proposals: One or several; of alternatives, the first approved one is carried out.
             approver: Who decides; None refuses, and writes what would have to be decided to `pending.json`.
-            **options: Passed to `codenb.actions.execute`.
+            before: The state before, to show the difference to; the last one gathered by default.
 
         Returns:
-            One outcome a proposal.
+            One outcome a proposal; `.exit_code` as the command line would end.
         """
         wanted = [proposals] if isinstance(proposals, Proposal) else list(proposals)
-        return await actions.execute(self.host, wanted, approver or actions.none(), **options)
+        known = before or self._gathered
+        again = partial(self.gather, known.target) if known else None
+        chosen = approver or actions.none()
+        return await actions.execute(self.host, wanted, chosen, on_progress=Progress(), gather=again, before=known)
+
+    async def outcome(self, reference: str) -> Outcome:
+        """Ask what came of a change whose answer was not waited for.
+
+        Args:
+            reference: `DIGEST.ID`, from an outcome or from the progress of `execute`.
+
+        Raises:
+            BadInput: No server keeps it.
+        """
+        return await actions.settled(self.host, reference)
 
     async def close(self) -> None:
         """End every connection, and the embedded world where there is one. A second time does nothing."""

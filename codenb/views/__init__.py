@@ -22,6 +22,7 @@ from codenb.views._data import (
 )
 from codenb.views._html import to_html
 from codenb.views._markdown import to_markdown
+from codenb.views._progress import Progress
 from codenb.views._shown import Shown
 from codenb.views._text import to_text
 
@@ -36,6 +37,7 @@ __all__ = [
     "Fold",
     "Image",
     "Link",
+    "Progress",
     "Quote",
     "Shown",
     "Table",

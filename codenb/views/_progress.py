@@ -1,0 +1,48 @@
+"""What long work is at: one output that updates in a notebook, plain lines where there is no front end."""
+
+from __future__ import annotations
+
+import html
+import sys
+from typing import Any
+
+_SHOWN = 6
+
+
+class Progress:
+    """Takes lines and shows them. In a kernel the last few stand in one output; elsewhere each is printed."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._handle: Any = None
+
+    def __call__(self, line: str) -> None:
+        """Show one more line."""
+        self._lines.append(" ".join(line.split()))
+        if not _in_kernel():
+            print(f"· {self._lines[-1]}", flush=True)  # noqa: T201  this is where it is meant to be read
+            return
+        bundle = self._bundle()
+        if self._handle is None:
+            from IPython.display import display  # noqa: PLC0415  loaded already: this is a kernel
+
+            self._handle = display(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
+
+    def _bundle(self) -> dict[str, str]:
+        lines = self._lines[-_SHOWN:]
+        shown = "<br>".join(f"· {html.escape(line)}" for line in lines)
+        style = "margin:0;font-size:12px;color:var(--jp-ui-font-color2, #6b7480)"
+        return {
+            "text/html": f'<p role="status" style="{style}">{shown}</p>',
+            "text/plain": "\n".join(f"· {line}" for line in lines),
+        }
+
+
+def _in_kernel() -> bool:
+    if "IPython" not in sys.modules:
+        return False
+    from IPython import get_ipython  # noqa: PLC0415
+
+    return getattr(get_ipython(), "kernel", None) is not None
