@@ -52,11 +52,13 @@ class Server:
         change_timeout_s: float,
         answer_bytes: int,
         request_state_security: RequestStateSecurity | None,
+        lifespan: Callable[[], contextlib.AbstractAsyncContextManager[None]] | None = None,
     ) -> None:
         self.name = name
         self.version = version
         self._given_settings = settings
         self._place = place
+        self._given_lifespan = lifespan or contextlib.nullcontext
         self._change_tools: dict[str, ChangeTool] = {}
         self._planner = Planner(name, self.place, lambda: self.settings)
         self._store = PreviewStore(lambda: self.settings.state_dir)
@@ -185,10 +187,11 @@ class Server:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self) -> AsyncIterator[None]:
-        try:
-            yield
-        finally:
-            await self.drain()
+        async with self._given_lifespan():
+            try:
+                yield
+            finally:
+                await self.drain()
 
 
 def make_server(
@@ -203,6 +206,7 @@ def make_server(
     change_timeout_s: float = 600,
     answer_bytes: int = ANSWER_BYTES,
     request_state_security: RequestStateSecurity | None = None,
+    lifespan: Callable[[], contextlib.AbstractAsyncContextManager[None]] | None = None,
 ) -> Server:
     """Make an MCP server of codenb's kind.
 
@@ -219,6 +223,8 @@ def make_server(
         change_timeout_s: How long carrying out one change may take, in seconds.
         answer_bytes: Largest answer, as JSON.
         request_state_security: Keys that several processes of one HTTP server share; None is a key of this process.
+        lifespan: Entered with each connection in process and once over stdio and HTTP, left when the changes that
+            were being carried out are done; for clients that the tools share.
 
     Returns:
         The server; nothing is connected yet.
@@ -232,6 +238,7 @@ def make_server(
         change_timeout_s=change_timeout_s,
         answer_bytes=answer_bytes,
         request_state_security=request_state_security,
+        lifespan=lifespan,
     )
     for tool in tools:
         server.add(tool)

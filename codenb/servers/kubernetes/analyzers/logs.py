@@ -27,7 +27,8 @@ _UNREACHED = re.compile(
 _POOL = re.compile(
     r"pool[^\n]{0,40}?\b(?P<used>[1-9]\d*)/(?P=used)\b|pool[^\n]{0,30}(?:exhausted|is full|limit of size \d+)"
     r"|(?:exhausted|no (?:free|available|idle))[^\n]{0,30}(?:pool|connections?\b|workers?\b)"
-    r"|too many (?:connections|clients)|remaining connection slots|unable to acquire (?:a )?connection|timed? ?out[^\n]{0,40}\bfrom (?:the )?pool",
+    r"|too many (?:connections|clients)"
+    r"|remaining connection slots|unable to acquire (?:a )?connection|timed? ?out[^\n]{0,40}\bfrom (?:the )?pool",
     re.IGNORECASE,
 )
 _FORBIDDEN = re.compile(
