@@ -30,6 +30,7 @@ class Live:
         self.tokens = Tokens()
         self.pace = Pace(built.sim.clock.now, frozen=frozen)
         self.writes: Counter[tuple[str, str]] = Counter()
+        self.over = asyncio.Event()  # set when the world stops: watches end
         self._moved = asyncio.Event()
 
     def tick(self) -> None:

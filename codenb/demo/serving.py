@@ -36,7 +36,15 @@ class Served:
 
 
 class _Server(uvicorn.Server):
-    """Leaves the process's signals to whoever owns the process."""
+    """Stops when its world does, and leaves the process's signals to whoever owns the process."""
+
+    def __init__(self, config: uvicorn.Config, over: asyncio.Event) -> None:
+        super().__init__(config)
+        self._over = over
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self._over.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -77,18 +85,20 @@ async def serve(
             lifespan="off",
             log_config=None,
             access_log=False,
+            date_header=False,
             server_header=False,
             timeout_keep_alive=75,
         )
         config.load()
         config.ssl = tls  # a context of our own: uvicorn itself takes only files
-        server = _Server(config)
+        server = _Server(config, live.over)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         clock = asyncio.create_task(live.keep_time())
         try:
             yield Served(live, url, kubeconfig_path, context, embedded=not foreign)
         finally:
-            server.should_exit = server.force_exit = True
+            server.force_exit = True
+            live.over.set()
             clock.cancel()
             await serving
             with contextlib.suppress(asyncio.CancelledError):

@@ -48,7 +48,7 @@ class App:
             if isinstance(answer, tuple):
                 await _reply(send, *answer)
             else:
-                await _stream(receive, send, answer)
+                await self._stream(receive, send, answer)
         except ApiError as error:
             await _reply(send, error.code, error.body())
         finally:
@@ -132,6 +132,28 @@ class App:
                 else:
                     yield event
 
+    async def _stream(self, receive: Receive, send: Send, events: AsyncGenerator[Obj]) -> None:
+        """Send events as they come, until there are no more, the client has gone or the world ends."""
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
+
+        async def forward() -> None:
+            async with aclosing(events):
+                async for event in events:
+                    line = json.dumps(event, separators=(",", ":")).encode() + b"\n"
+                    await send({"type": "http.response.body", "body": line, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+
+        tasks = [asyncio.ensure_future(part) for part in (forward(), _gone(receive), self._live.over.wait())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if self._live.over.is_set():
+            await send({"type": "http.response.body", "body": b""})
+
 
 async def _body(receive: Receive) -> bytes:
     body: bytes = b""
@@ -152,27 +174,6 @@ async def _reply(send: Send, code: int, content: Obj | bytes) -> None:
     headers = [(b"content-type", media_type), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": code, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-async def _stream(receive: Receive, send: Send, events: AsyncGenerator[Obj]) -> None:
-    """Send events as they come, until there are no more or the client has gone."""
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
-    await send({"type": "http.response.body", "body": b"", "more_body": True})
-
-    async def forward() -> None:
-        async with aclosing(events):
-            async for event in events:
-                line = json.dumps(event, separators=(",", ":")).encode() + b"\n"
-                await send({"type": "http.response.body", "body": line, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-
-    sending, leaving = asyncio.ensure_future(forward()), asyncio.ensure_future(_gone(receive))
-    try:
-        await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in (sending, leaving):
-            task.cancel()
-        await asyncio.gather(sending, leaving, return_exceptions=True)
 
 
 async def _gone(receive: Receive) -> None:
