@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import fastmcp
 import fastmcp.exceptions
@@ -99,6 +100,7 @@ async def test_a_gather_function_takes_a_target(server: Server):
             "PermissionMissing",
             "you may not read default/forbidden: ask for a role with verb 'get'",
         ),
+        ("get_count", {"name": "together"}, "PermissionMissing", "you may not read default/forbidden"),
         ("get_count", {"name": "broken"}, "ToolError", "internal error in tool get_count: ValueError: disk on fire"),
     ],
 )
@@ -285,6 +287,29 @@ async def test_other_peoples_host_reads_and_may_change_nothing_unasked(tmp_path:
     assert {"get_count", "preview_change", "set_count"} <= names
     assert count.structured_content["value"] == 3
     assert toy.backend.writes() == []
+
+
+@pytest.mark.parametrize("era", ["auto", "legacy"])
+async def test_a_person_at_other_peoples_host_can_approve(tmp_path: Path, era: str):
+    """The question and its answer are plain MCP, so that a change needs a person and not our client."""
+    toy = Toy(tmp_path)
+
+    async def approve(message: str, response_type: type, params: Any, context: Any) -> dict[str, Any]:
+        return {"approve": True, "preview": params.requested_schema["properties"]["preview"]["const"]}
+
+    transport = fastmcp.client.transports.StdioTransport(*_command(tmp_path))
+    async with fastmcp.Client(transport, mode=era, elicitation_handler=approve) as client:
+        result = await client.call_tool("set_count", {"name": "checkout", "value": 6})
+
+    assert result.structured_content["status"] == "applied"
+    assert toy.backend.writes() == [(6, "")]
+
+
+def test_a_gather_function_is_registered_under_the_name_that_hosts_call(toy: Toy):
+    """Whatever the author calls it, `gather_context` is what every host asks for."""
+    server = make_server("one", gather=toy.get_count)
+
+    assert server.mcp.registered("gather_context").fn == toy.get_count
 
 
 async def test_logs_of_a_process_do_not_reach_the_protocol(tmp_path: Path):

@@ -137,6 +137,9 @@ class Toy:
         """
         if name == "forbidden":
             raise PermissionMissing(f"you may not read {namespace}/{name}:\n ask for a role with verb 'get'")
+        if name == "together":
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.get_count("forbidden"))
         if name == "broken":
             raise ValueError(f"disk on fire, token {SECRET}")
         value, _, note = self.backend.read("checkout")

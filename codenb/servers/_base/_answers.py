@@ -68,13 +68,13 @@ def _answer(result: CallToolResult, redactor: Redactor, tool: str, limit: int) -
 
 def refusal(error: Exception, redactor: Redactor, tool: str, *, changes: bool, log: logging.Logger) -> CallToolResult:
     """Say in one line why a call failed; what is no error of ours is logged as well, with its traceback."""
-    reason: BaseException = (isinstance(error, RefusedBySdk) and error.__cause__) or error
+    reason = _ours((isinstance(error, RefusedBySdk) and error.__cause__) or error)
     about: dict[str, Any] = {}
     outcome: Outcome | None = None
     if isinstance(reason, NotApplied):
         outcome = reason.outcome
         about = {"status": outcome.status, "reference": outcome.reference}
-        reason = reason.__cause__ or reason
+        reason = _ours(reason.__cause__ or reason)
     if isinstance(reason, ValidationError) and not isinstance(error, UnexpectedToolError):
         reason = wrong_argument(reason, tool)
     elif changes and isinstance(reason, RefusedBySdk):
@@ -108,6 +108,14 @@ def said(error: BaseException, tool: str) -> tuple[str, str]:
     if isinstance(error, RefusedBySdk):
         return str(error), "ToolError"
     return f"internal error in tool {tool}: {type(error).__name__}: {error}", "ToolError"
+
+
+def _ours(error: BaseException) -> BaseException:
+    """The first error of ours in a group, such as a task group raises; else the error itself."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    inner = [_ours(one) for one in error.exceptions]
+    return next((one for one in inner if isinstance(one, CodenbError)), error)
 
 
 def wrong_argument(error: ValidationError, tool: str) -> BadInput:

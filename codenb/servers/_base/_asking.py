@@ -113,6 +113,6 @@ def _keyword(name: str, annotation: Any) -> inspect.Parameter:
 
 def _shape(function: Callable[..., Any], name: str, parameters: list[inspect.Parameter], returns: Any) -> None:
     """Give a function the name and the signature that the SDK reads its arguments from."""
-    function.__name__ = name
+    function.__name__ = function.__qualname__ = name
     function.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
     function.__annotations__ = {item.name: item.annotation for item in parameters} | {"return": returns}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -130,6 +131,7 @@ class KernelServer(MCPServer[None]):
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; whatever goes wrong becomes an answer that says what to do."""
         redactor = default_redactor()
+        before = _cancellations()
         try:
             redactor = self._redactor()
             self._require_known(self.registered(name), arguments)
@@ -139,6 +141,7 @@ class KernelServer(MCPServer[None]):
         except MCPError:
             raise
         except Exception as error:  # noqa: BLE001  a tool may raise anything, and the caller must be told
+            _forget_cancellations(before)
             changes = name in self._marks and self._marks[name].kind == "changes"
             return refusal(error, redactor, name, changes=changes, log=self._log)
         return result
@@ -147,6 +150,20 @@ class KernelServer(MCPServer[None]):
         known = tool.parameters["properties"]
         if unknown := [argument for argument in arguments if argument not in known]:
             raise BadInput(f"{tool.name} has no argument {unknown[0]!r}: it takes {', '.join(known) or 'none'}")
+
+
+def _cancellations() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
+
+
+def _forget_cancellations(before: int) -> None:
+    """Take back the cancellation that `asyncio.TaskGroup` leaves on its task in Python 3.11 when a child fails.
+
+    In process a tool runs in the task of its caller, and there the next connection to close was "cancelled".
+    """
+    while (task := asyncio.current_task()) and task.cancelling() > before:
+        task.uncancel()
 
 
 @contextlib.contextmanager

@@ -163,9 +163,12 @@ class PreviewStore:
             raise
 
     def _settle(self, claim: Claim, outcome: Outcome) -> None:
-        with self._open() as db:
-            db.execute("UPDATE previews SET outcome = ? WHERE id = ?", (outcome.model_dump_json(), claim.preview.id))
-        claim.release()
+        try:
+            with self._open() as db:
+                row = (outcome.model_dump_json(), claim.preview.id)
+                db.execute("UPDATE previews SET outcome = ? WHERE id = ?", row)
+        finally:
+            claim.release()
 
     def _lock_path(self, preview_id: str) -> Path:
         return self.folder() / "run" / f"applying-{preview_id}"
@@ -196,13 +199,11 @@ def _hold(path: Path) -> sqlite3.Connection | None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-    except (OSError, sqlite3.Error) as error:
-        raise ConfigError(f"the preview store cannot lock {path}: {error}") from error
-    try:
         lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError:
-        lock.close()
-        return None
+    except (OSError, sqlite3.Error) as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            return None
+        raise ConfigError(f"the preview store cannot lock {path}: {error}") from error
     return lock
 
 
