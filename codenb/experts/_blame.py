@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from codenb.errors import BadInput
 from codenb.experts._signals import Signal, SignalKind
 from codenb.models import Cause
-from codenb.servers.kubernetes.snapshot import ABSENT
+from codenb.servers.kubernetes.snapshot import ABSENT, HIDDEN
 from codenb.servers.kubernetes.units import quantity
 
 _LINE = re.compile(r"(?P<path>\S(?:.*?\S)?): (?P<before>.*?) -> (?P<after>.*)", re.DOTALL)
@@ -41,6 +41,21 @@ class Changed:
         """The container that it concerns; empty for the pod."""
         found = _CONTAINER.match(self.path)
         return found[1] if found else ""
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that it concerns; empty for other fields."""
+        found = re.search(r"\.env\[([^\]]+)\]$", self.path)
+        return found[1] if found else ""
+
+    @property
+    def taken_back(self) -> str:
+        """What would take it back, in words."""
+        if self.before == ABSENT:
+            return f"take {self.path} out again"
+        if self.before == HIDDEN:
+            return f"give {self.path} the value that it had"
+        return f"set {self.path} back to {self.before}"
 
     @property
     def removed(self) -> bool:
@@ -74,14 +89,14 @@ class Blame:
 
     Attributes:
         field: The end of the path that changed.
-        seen: Troubles that it can bring about.
+        seen: Troubles that it can bring about, the most telling first.
         cause: What that is called.
         when: What else has to hold of the change.
         by_time: Whether only time ties them together, so that it has to be near.
     """
 
     field: re.Pattern[str]
-    seen: frozenset[SignalKind]
+    seen: tuple[SignalKind, ...]
     cause: Cause
     when: Callable[[Changed], bool] = lambda _: True
     by_time: bool = False
@@ -105,7 +120,7 @@ def _blame(
     *,
     by_time: bool = False,
 ) -> Blame:
-    return Blame(re.compile(field), frozenset(seen), cause, when, by_time)
+    return Blame(re.compile(field), tuple(seen), cause, when, by_time)
 
 
 _WORSE: tuple[SignalKind, ...] = ("unhealthy", "crash", "start", "oom", "log")

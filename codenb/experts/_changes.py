@@ -61,6 +61,6 @@ def _why_silent(state: State) -> tuple[str, tuple[str, ...]]:
         named = ", ".join(str(root) for root in bad[:3])
         return f"nothing changed: {named} has no earlier revision", (
             *gaps,
-            f"what changed outside {snapshot.namespace}",
+            f"changes outside namespace {snapshot.namespace}",
         )
     return "what changed came after the trouble, or does not touch what it is about", gaps

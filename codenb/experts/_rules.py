@@ -14,6 +14,7 @@ from codenb.experts._proposing import proposed
 from codenb.experts._related import distance, related
 from codenb.experts._signals import signals
 from codenb.experts._state import MISSING_STATE, State, abstention, read_state
+from codenb.experts._stories import lasting
 from codenb.models import (
     Cause,
     ContextBundle,
@@ -101,7 +102,7 @@ class Rules:
         vote = Vote(
             cause=Cause.HEALTHY,
             root=root if bundle.target.workload or len(looked_at) == 1 else None,
-            mechanism="All replicas are ready, nothing restarts, and nothing warns since the last change.",
+            mechanism="All replicas are ready, nothing restarts, and nothing warned within the last hour.",
             evidence=evidence,
         )
         return self._opinion(question, state, [vote], advice, [])
@@ -143,12 +144,15 @@ def _ranked(state: State, findings: Sequence[Finding], target: str | None) -> li
 def _cases(state: State, findings: Sequence[Finding], target: str | None) -> Iterator[_Case]:
     """One case a vote; a finding whose quotes are not in the item carries none.
 
-    A symptom of the target is not answered with the cause of something else: beneath a leading symptom, what is
-    unrelated is left out.
+    A symptom of something whose cause is known says nothing more and carries none. A symptom of the target is not
+    answered with the cause of something else: beneath a leading symptom, what is unrelated is left out.
     """
     near = related(state.snapshot, target) if target else {}
     votes: dict[str, list[Finding]] = {}
+    explained = {finding.root for finding in findings if not finding.cause.symptom}
     for finding in findings:
+        if finding.cause.symptom and finding.root in explained:
+            continue
         votes.setdefault(Vote(cause=finding.cause, root=finding.root).key, []).append(finding)
     leading: Finding | None = None
     for same in votes.values():
@@ -192,7 +196,7 @@ def _doubt(state: State, workload: Workload) -> str:
         return f"{workload.ready or 0} of {workload.desired} replicas are ready"
     if workload.conditions:
         return f"condition {workload.conditions[0].type}: {workload.conditions[0].message}"
-    for signal in signals(snapshot, root):
+    for signal in lasting(snapshot, root, signals(snapshot, root)):
         at = signal.last_at or signal.first_at
         recent = at is None or snapshot.taken_at is None or snapshot.taken_at - at <= _RECENT
         if recent or signal.kind == "log":

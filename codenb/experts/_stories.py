@@ -58,23 +58,30 @@ def stories(state: State) -> Iterator[Story]:
             yield story
 
 
+def lasting(snapshot: Snapshot, root: Entity, seen: Sequence[Signal]) -> list[Signal]:
+    """The signals that are not over: what was last seen before the present revision was rolled out is."""
+    revisions = snapshot.revisions(root.name) if root.kind == "Deployment" else []
+    newest = _since(snapshot, revisions[0]) if revisions else None
+    return [one for one in seen if newest is None or one.last_at is None or one.last_at >= newest - _CLOCKS]
+
+
 def _rolled_out(state: State, root: Entity, seen: Sequence[Signal]) -> Story | None:
     """The newest revision that changed a field which can bring about what is still seen, and was not seen before."""
     revisions = state.snapshot.revisions(root.name) if root.kind == "Deployment" else []
-    newest = _since(state.snapshot, revisions[0]) if revisions else None
-    lasting = [one for one in seen if newest is None or one.last_at is None or one.last_at >= newest - _CLOCKS]
+    present = lasting(state.snapshot, root, seen)
     for revision, before in itertools.zip_longest(revisions, revisions[1:]):
         at = _since(state.snapshot, revision)
         lines = [line for text in revision.changes if (line := changed(text))]
         if at is None:
             continue
-        for blame in BLAMES:
-            for line in lines:
-                matching = [one for one in lasting if blame.matches(line, one)]
-                earlier = any(blame.matches(line, one) and _was_there(one, at, revision) for one in seen)
-                after = [one for one in matching if _follows(one, at, by_time=blame.by_time)]
-                if after and not earlier:
-                    return _rollout_story(state, root, _Rollout(revision, before, at), line, blame.cause, after=after)
+        for blame, line in itertools.product(BLAMES, lines):
+            after = [one for one in present if blame.matches(line, one) and _follows(one, at, by_time=blame.by_time)]
+            earlier = any(blame.matches(line, one) and _was_there(one, at, revision) for one in seen)
+            if after and not earlier:
+                naming = [one for one in present if one.kind == "log" and line.variable and line.variable in one.quote]
+                shown = sorted(after, key=lambda one: blame.seen.index(one.kind))
+                rollout = _Rollout(revision, before, at)
+                return _rollout_story(state, root, rollout, line, blame.cause, after=[*naming[:1], *shown])
     return None
 
 
@@ -112,7 +119,7 @@ def _rollout_story(
 ) -> Story | None:
     revision, before, at = rollout.revision, rollout.before, rollout.at
     own = state.evidence([line.line, f"revision: {revision.revision}\ncreated_at: {_written(revision.created_at)}"])
-    shown = state.evidence(_telling(line, after))
+    shown = state.evidence(one.quote for one in after)
     if not own or not shown:
         return None
     vote = Vote(
@@ -126,7 +133,7 @@ def _rollout_story(
         against="" if cause is not Cause.VERSION_REGRESSION else "time alone ties the new image to the trouble",
     )
     if before is None:
-        return Story(vote, at, Recommendation(text=f"Set {line.path} of {root} back to {line.before}.", entity=root))
+        return Story(vote, at, Recommendation(text=f"{line.taken_back} in {root}"[:2_000], entity=root))
     namespace = root.namespace or ""
     back, forth = (
         remedies.undo(f"go back to revision {number}, {why}", root.name, namespace, number, vote.key)
@@ -137,19 +144,13 @@ def _rollout_story(
     )
     change = proposed(back, vote, state.item.server, undo=forth.call)
     advice = Recommendation(
-        text=f"Roll {root} back to revision {before.revision}, or set {line.path} back to {line.before}.",
+        text=f"go back to revision {before.revision} of {root}, or {line.taken_back}",
         tool=f"{state.item.server}.undo_rollout",
         entity=root,
         field=line.path,
         value=line.before,
     )
     return Story(vote, at, advice, (change,) if change else ())
-
-
-def _telling(line: Changed, after: Sequence[Signal]) -> list[str]:
-    """Quotes of what was seen, those first that name what changed."""
-    name = line.path.rpartition("[")[2].rstrip("]")
-    return [one.quote for one in sorted(after, key=lambda one: (name not in one.quote, one.kind == "log"))]
 
 
 def _reconfigured(state: State, root: Entity, workload: Workload, seen: Sequence[Signal]) -> Story | None:
@@ -174,7 +175,7 @@ def _reconfigured(state: State, root: Entity, workload: Workload, seen: Sequence
                 evidence=(*own, *shown[:3]),
                 against="the values of a configuration are not in the state: only time ties it to the trouble",
             )
-            advice = f"Compare {kind} {keys.name} with the version before, and restore it; then restart {root}."
+            advice = f"compare {kind} {keys.name} with the version before, and restore it; then restart {root}"
             return Story(vote, at, Recommendation(text=advice, entity=root, field=f"{kind} {keys.name}"))
     return None
 
@@ -210,7 +211,7 @@ def _scaled_to_zero(state: State, root: Entity, workload: Workload) -> Story | N
 
 def _scale_story(state: State, vote: Vote, at: datetime, replicas: int) -> Story:
     root = vote.root
-    advice = Recommendation(text=f"Scale {root} up again.", entity=root, field="replicas", value=replicas or None)
+    advice = Recommendation(text=f"scale {root} up again", entity=root, field="replicas", value=replicas or None)
     if root is None or root.kind != "Deployment" or not replicas:
         return Story(vote, at, advice)
     namespace = root.namespace or ""
@@ -232,8 +233,8 @@ def _replicas_before(message: str) -> int:
 
 def _later(after: Sequence[Signal], at: datetime) -> str:
     moments = [moment for one in after for moment in (one.first_at, one.last_at) if moment and moment >= at - _CLOCKS]
-    seconds = max(0, int((min(moments) - at).total_seconds())) if moments else 0
-    return f"{seconds} s later" if seconds < 120 else f"{seconds // 60} min later"  # noqa: PLR2004  two minutes
+    seconds = max(1, int((min(moments) - at).total_seconds())) if moments else 1
+    return f"within {seconds} s" if seconds < 120 else f"within {seconds // 60} min"  # noqa: PLR2004  two minutes
 
 
 def _written(moment: datetime | None) -> str:

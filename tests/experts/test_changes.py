@@ -194,7 +194,7 @@ async def test_the_rollout_and_the_log_line_that_names_the_variable_are_quoted()
     said = await opinion(state(replica_sets=(revision(1, 9000), revision(2, 10, line)), pods=(crashed,), logs=(log,)))
 
     quotes = [one.quote for one in said.votes[0].evidence]
-    assert quotes[:3] == [line, "revision: 2\ncreated_at: 2026-11-22T11:50:00Z", "DEPLOY_ENV is not set"]
+    assert quotes[:3] == [line, "revision: 2\ncreated_at: 2026-11-22T11:50:00Z", "error: DEPLOY_ENV is missing"]
 
 
 async def test_slow_requests_after_a_release_speak_for_a_regression():
