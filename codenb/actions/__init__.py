@@ -1,6 +1,7 @@
 """From a proposal to its outcome: preview, approval, carrying out, verification."""
 
-from codenb.actions._approver import Approver, choose, decision, objection
+from codenb.actions._approver import Approver, decision, objection
+from codenb.actions._choose import choose
 from codenb.actions._decisions import decisions
 from codenb.actions._difference import difference
 from codenb.actions._execute import execute

@@ -6,9 +6,7 @@ is judged in one place, here, so that no approver can approve more than its kind
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 from codenb.models import ApprovalRequest, Decision
@@ -69,32 +67,3 @@ def objection(request: ApprovalRequest, decided: Decision) -> str:
         why = "it may destroy something" if request.proposal.destructive else "the experts do not agree on it"
         return f"{decided.by} may not approve this, because {why}: a person has to"
     return ""
-
-
-def choose(
-    ask_me: Callable[[], Approver] | None,
-    *,
-    decisions_file: Path | None = None,
-    embedded: bool = False,
-    pending: Path | str = "pending.json",
-) -> Approver:
-    """Pick the approver that fits where this runs: a person where one can be asked, else what was decided before.
-
-    Args:
-        ask_me: Makes the approver that asks a person; None where there is neither a front end nor a terminal.
-        decisions_file: Decisions recorded beforehand (`CODENB_DECISIONS`).
-        embedded: Whether the cluster is the embedded world, where nothing real can be harmed.
-        pending: Where requests are written that nobody could decide.
-
-    Raises:
-        ConfigError: The decisions cannot be used.
-    """
-    from codenb.actions._decisions import decisions  # noqa: PLC0415  these are approvers, and stand on this module
-    from codenb.actions._pending import none  # noqa: PLC0415
-    from codenb.actions._policy import demo_policy  # noqa: PLC0415
-
-    if ask_me is not None:
-        return ask_me()
-    if decisions_file is not None:
-        return decisions(decisions_file, otherwise=none(pending))
-    return demo_policy() if embedded else none(pending)

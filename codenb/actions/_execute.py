@@ -18,7 +18,7 @@ from codenb.actions._approver import Approver, objection
 from codenb.actions._difference import difference
 from codenb.actions._outcomes import DONE, Outcomes
 from codenb.actions._propose import place_without_preview, previewed
-from codenb.actions._settle import settled
+from codenb.actions._settle import kept
 from codenb.actions._verify import check, verify
 from codenb.errors import (
     AccessError,
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 
 _MOVED = "This is not what was shown before: the state has moved since. Look at it again."
 _NOT_SENT = "nothing was changed"
+_ANSWERED_S, _LOST_S = (
+    0.5,
+    10.0,
+)  # how long to ask what the server kept: at once where it answered, else until it is back
 
 
 async def execute(
@@ -81,11 +85,19 @@ async def execute(
 
 @dataclass
 class _Sent:
-    """A change on its way: whether its server was told yes, and when."""
+    """A change on its way.
+
+    Attributes:
+        reference: Of the preview that its server asked about.
+        approved: Whether the server was told yes.
+        other: The digest that it asked about instead of the approved one.
+        outcome: What came of it, not yet verified.
+    """
 
     reference: str | None = None
     approved: bool = False
     other: str = ""
+    outcome: Outcome | None = None
 
 
 @dataclass
@@ -171,18 +183,25 @@ class _Execution:
             group=proposal.group,
         )
         try:
-            outcome = await self._sent(base, request, decided, sent)
+            outcome = sent.outcome = await self._sent(base, request, decided, sent)
             self.changed = self.changed or outcome.status in {*DONE, "unknown", "failed"}
             if success and (outcome.status in DONE or (outcome.status == "unknown" and not (before and before.holds))):
                 outcome = await self._verified(outcome, success)
         except asyncio.CancelledError as error:
-            if sent.approved:
-                where = f"ask codenb.settled(host, {sent.reference!r})" if sent.reference else "look at the state"
-                error.add_note(f"{base.summary} was handed to its server, which goes on with it: {where}")
-                note = {"reference": sent.reference, "message": f"stopped before its answer came: {where}"}
-                self.outcomes.append(base.model_copy(update=note))
+            self._left(base, sent, error)
             raise
         return outcome.model_copy(update={"duration_ms": (time.monotonic() - begun) * 1000})
+
+    def _left(self, base: Outcome, sent: _Sent, error: asyncio.CancelledError) -> None:
+        """Keep what is known of a change whose caller was stopped."""
+        if sent.outcome:
+            note = f"stopped before it was verified; {sent.outcome.message}".rstrip("; ")
+            self.outcomes.append(sent.outcome.model_copy(update={"message": note}))
+        elif sent.approved:
+            where = f"ask codenb.settled(host, {sent.reference!r})" if sent.reference else "look at the state"
+            error.add_note(f"{base.summary} was handed to its server, which goes on with it: {where}")
+            note = f"stopped before its answer came: {where}"
+            self.outcomes.append(base.model_copy(update={"reference": sent.reference, "message": note}))
 
     async def _sent(self, base: Outcome, request: ApprovalRequest, decided: Decision, sent: _Sent) -> Outcome:
         """Hand the change to its server, and learn what became of it."""
@@ -218,29 +237,30 @@ class _Execution:
             if sent.other:
                 reason = f"approved was another state than {sent.other[:16]}: it moved while you decided; try again"
             return base.model_copy(update={"status": "refused", "message": f"{reason}; {_NOT_SENT}"})
-        told: Outcome | None = None
+        answered = isinstance(error, ChangeError | AccessError | ToolError)
+        known: dict[str, Any] = {"reference": sent.reference, "message": _line(error)}
+        if answered:
+            known["status"] = "failed" if isinstance(error, ToolError) else "refused"
         if sent.reference:
-            self.say(f"{base.summary}: no answer ({_line(error)}), asking what became of it")
             try:
-                told = await settled(self.host, sent.reference, server=base.call.server)
+                within_s = _ANSWERED_S if answered else _LOST_S
+                preview = await kept(self.host, sent.reference, server=base.call.server, within_s=within_s)
             except CodenbError as lost:
-                self.say(f"{base.summary}: {_line(lost)}")
-        kept = {"reference": sent.reference, "message": _line(error)}
-        if told is not None:
-            kept |= {"status": told.status, "message": told.message or _line(error), "answer": told.answer}
-        elif isinstance(error, ChangeError | AccessError):
-            kept |= {"status": "refused"}
-        elif isinstance(error, ToolError):
-            kept |= {"status": "failed"}
-        return base.model_copy(update=kept)
+                known["message"] += f"; {_line(lost)}"
+            else:
+                if told := preview.outcome:
+                    message = told.message or "its answer was lost, but its server keeps what came of it"
+                    known |= {"status": told.status, "message": message, "answer": told.answer}
+        return base.model_copy(update=known)
 
     async def _verified(self, outcome: Outcome, success: SuccessCondition) -> Outcome:
         """Read the success condition until it holds; it may also tell what became of a change whose answer was lost."""
         self.say(f"{outcome.summary}: verifying that {success.text}")
         found = await verify(self.host, success, self.say)
         if found.holds:
-            lost = "its answer was lost, but what it was for holds" if outcome.status == "unknown" else ""
-            return outcome.model_copy(update={"status": "verified", "after": found.answer, "message": lost})
+            lost = "its answer was lost, but what it was for holds"
+            message = lost if outcome.status == "unknown" else outcome.message
+            return outcome.model_copy(update={"status": "verified", "after": found.answer, "message": message})
         missing = f"not so after {success.within_s:g} s: {success.text}: {found.missing}"
         if outcome.status == "unknown":
             return outcome.model_copy(update={"after": found.answer, "message": f"{outcome.message}; {missing}"})

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from codenb.errors import BadInput, CodenbError
 from codenb.models import Outcome, Preview
@@ -33,21 +32,35 @@ async def settled(host: Host, reference: str, *, server: str | None = None, with
     Raises:
         BadInput: This is no reference, or no server keeps a preview of that name.
     """
+    preview = await kept(host, reference, server=server, within_s=within_s)
+    return preview.outcome or Outcome(
+        status="unknown",
+        call=preview.call,
+        summary=preview.change.summary,
+        message="its server keeps no outcome of it: it was not begun, or is still being carried out",
+        reference=reference,
+    )
+
+
+async def kept(host: Host, reference: str, *, server: str | None, within_s: float) -> Preview:
+    """The preview as its server keeps it, asked for until it has an outcome or the time is over; see `settled`."""
     if not _REFERENCE.fullmatch(reference):
         raise BadInput(f"{reference[:80]!r} is no reference: it is DIGEST.ID, as an outcome shows it")
+    problems: dict[str, str] = {}
+    until, wait = time.monotonic() + within_s, _FIRST_WAIT_S
     servers = [server] if server else list(host.servers)
-    until, wait, problems = time.monotonic() + within_s, _FIRST_WAIT_S, dict[str, str]()
     preview: Preview | None = None
     while True:
         for name in servers:
             try:
-                preview = await _kept(host, name, reference, max(1.0, until - time.monotonic()))
+                preview = await _read(host, name, reference, max(1.0, until - time.monotonic()))
             except CodenbError as error:
                 problems[name] = " ".join(str(error).split())
                 continue
-            servers = [name]
             if preview.outcome:
-                return preview.outcome
+                return preview
+            servers = [name]
+            break
         if time.monotonic() >= until:
             break
         await asyncio.sleep(min(wait, max(0.0, until - time.monotonic())))
@@ -55,28 +68,16 @@ async def settled(host: Host, reference: str, *, server: str | None = None, with
     if preview is None:
         said = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
         raise BadInput(f"no server keeps {reference[:16]}…: {said or 'none is configured'}")
-    return Outcome(
-        status="unknown",
-        call=preview.call,
-        summary=preview.change.summary,
-        message="the server keeps no outcome of it: look at the state itself",
-        reference=reference,
-    )
+    return preview
 
 
-async def _kept(host: Host, server: str, reference: str, timeout_s: float) -> Preview:
+async def _read(host: Host, server: str, reference: str, timeout_s: float) -> Preview:
     try:
         async with asyncio.timeout(timeout_s):
             result = await host.read(server, f"preview://{reference}")
     except TimeoutError as error:
         raise BadInput(f"{server} did not answer within {timeout_s:.0f} s") from error
-    data: Any = result.data
-    if isinstance(data, str):
-        try:
-            data = json.loads(data)
-        except (ValueError, RecursionError) as error:
-            raise BadInput(f"what {server} keeps as {reference[:16]}… is not JSON") from error
-    preview = Preview.from_dict(data, what=f"what {server} keeps as {reference[:16]}…")
+    preview = Preview.from_dict(result.data, what=f"what {server} keeps as {reference[:16]}…")
     if preview.reference != reference:
         raise BadInput(f"{server} answered with another preview than {reference[:16]}…")
     return preview

@@ -18,7 +18,7 @@ _TEXT_PART = 8  # a text gets an eighth of a list's room, so that ten logs are s
 _FLOOR_TEXT = 400
 _FLOOR_ENTRIES = 64  # what has more keys is a map, not a record
 _ITEM_OVERHEAD = 4
-_MOST_NOTES = 8
+_MOST_NOTES = 30  # more than any of our own answers has places to cut
 
 _TIMES = ("revision", "last_at", "last_seen", "lastTimestamp", "last_timestamp", "timestamp", "time", "at")
 _LINES = frozenset({"lines", "log", "logs", "tail", "output"})

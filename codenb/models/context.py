@@ -90,6 +90,14 @@ class ContextItem(Model):
         """The data as plain lines: what experts read, and where their quotes are looked up."""
         return "" if self.data is None else as_yaml(self.data)
 
+    @property
+    def cuts(self) -> tuple[str, ...]:
+        """What was left out, a line a place, each beginning with the path in the data, such as `events: 40 of 60 ...`.
+
+        What is not in a list that was cut may exist all the same.
+        """
+        return tuple(line for trim in self.trims for line in trim.method.split("; "))
+
     def view(self) -> View:
         blocks: list[Block] = [Field(label, value) for label, value in self.summary.items()]
         if self.error:

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mcp.server import MCPServer
 
 from codenb.actions import Outcomes, demo_policy, execute, none, propose, settled
+from codenb.config import load
 from codenb.context import gather
 from codenb.errors import BadInput, Interrupted, UnknownServer, UnknownTool
 from codenb.host import Host
@@ -223,6 +225,29 @@ async def test_a_policy_approves_neither_what_destroys_nor_what_is_in_dispute(ho
     assert statuses(await execute(host, [disputed], says("yes"))) == ["verified"]
 
 
+async def test_a_tool_without_preview_needs_a_person_who_sees_that(tmp_path: Any, says: Any) -> None:
+    """Nobody knows what somebody else's tool does: a policy may not approve it, and the request says so."""
+    others = MCPServer("others")
+
+    @others.tool()
+    async def touch(name: str) -> str:
+        (tmp_path / name).touch()
+        return f"touched {name}"
+
+    call = ToolCall(server="others", tool="touch", arguments={"name": "file"})
+    async with Host(load(tmp_path, {}, builtin=()), servers={"others": lambda: others}) as host:
+        proposal = await propose(host, call)
+        policy = await execute(host, [proposal], says("yes", proof="policy"))
+        assert not (tmp_path / "file").exists()
+        person = says("yes")
+        outcomes = await execute(host, [proposal], person)
+
+    assert statuses(policy) == ["refused"]
+    assert "no preview available" in str(person.asked[0])
+    assert statuses(outcomes) == ["applied"]
+    assert (tmp_path / "file").exists()
+
+
 async def test_ctrl_c_at_the_question_keeps_what_was_done_before(host: Host, shop: Any, says: Any) -> None:
     """The outcome of the first change is not lost with the answer to the second question."""
 
@@ -257,6 +282,26 @@ async def test_a_cancelled_execution_leaves_the_change_to_its_server(host: Host,
     outcome = await settled(host, known[0].reference or "")
     assert outcome.status == "applied"
     assert (shop.get()["web"], shop.get()["writes"]) == (6, 1)
+
+
+async def test_stopped_while_verifying_it_is_known_to_be_applied(host: Host, shop: Any) -> None:
+    """A person who has seen enough interrupts the waiting; what was done is not made unknown by that."""
+    proposal = await propose(host, scale("web", 6))
+    shop.set(ready_lag=1_000)
+    known, verifying = Outcomes(), asyncio.Event()
+
+    def heard(line: str) -> None:
+        if "waiting until" in line:
+            verifying.set()
+
+    run = asyncio.create_task(execute(host, [proposal], demo_policy(), into=known, on_progress=heard))
+    await verifying.wait()
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+
+    assert statuses(known) == ["applied"]
+    assert known[0].message == "stopped before it was verified"
 
 
 async def test_the_difference_is_told_from_what_is_gathered_again(host: Host, says: Any) -> None:

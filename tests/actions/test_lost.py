@@ -52,6 +52,17 @@ async def test_a_server_killed_before_the_write_leaves_it_unknown(stdio_host: An
         assert writes_asked(host) == ["unknown"]
 
 
+async def test_a_server_that_lost_its_own_answer_does_not_make_it_a_failure(host: Host, shop: Any) -> None:
+    """The server answers, and says that it does not know: found by reading an error as a no, while it was made."""
+    proposal = await propose(host, WEB_TO_SIX)
+    shop.set(fault="in doubt")
+
+    outcomes = await execute(host, [proposal], demo_policy())
+
+    assert [one.status for one in outcomes] == ["verified"]
+    assert shop.get()["writes"] == 1
+
+
 async def test_the_outcome_can_be_asked_for_later_and_elsewhere(stdio_host: Any, shop: Any) -> None:
     """A notebook that was closed is opened again; the reference in its output is all that is left."""
     async with stdio_host() as host:

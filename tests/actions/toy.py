@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from codenb.config import load
-from codenb.errors import Conflict, ServerError
+from codenb.errors import Conflict, ConnectionLost, ServerError
 from codenb.models import Change, Entity, Expectation, Place, SuccessCondition, Target, ToolCall
 from codenb.models.embedded import EMBEDDED_UID
 from codenb.servers._base import Server, make_server, serve_stdio
@@ -115,6 +115,9 @@ def _write(shop: Shop, name: str, replicas: int, seen: dict[str, Any]) -> Any:
             os.kill(os.getpid(), signal.SIGKILL)
         if fault == "fail":
             raise ServerError("the disk is full")
+        if fault == "in doubt":
+            shop.set(**{name: replicas, "writes": state["writes"] + 1, "fault": ""})
+            raise ConnectionLost("the system went away")
         if fault == "slow":
             (shop.file.parent / "writing").touch()
             await asyncio.sleep(0.6)
