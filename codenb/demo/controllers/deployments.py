@@ -172,6 +172,8 @@ class Deployments:
         least = wanted - unavailable(deployment)
         unready = _size(current) - _available(current)
         spare = _size(current) + sum(_size(rs) for rs in old) - least - unready
+        if spare <= 0:  # counts of available pods lag behind sizes: without this, pods would be taken twice
+            return
         for rs in sorted(old, key=_revision):
             sick = min(_size(rs) - _available(rs), spare)
             if sick > 0:

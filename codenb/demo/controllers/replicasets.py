@@ -27,6 +27,7 @@ class ReplicaSets:
         self._sim = sim
         self._admission = admission
         self._queue = Queue(self._reconcile)
+        self._held: dict[str, float] = {}  # until when no more pods are tried, by the owner's uid
         self.work = self._queue.work
 
     def observe(self, change: Change) -> None:
@@ -46,7 +47,9 @@ class ReplicaSets:
         if not dig(owner, "metadata", "deletionTimestamp"):
             pods = [pod for pod in self._pods(owner) if is_active(pod)]
             missing = owner["spec"]["replicas"] - len(pods)
-            if missing > 0:
+            if missing > 0 and self._held.get(uid_of(owner), 0.0) > self._sim.clock.now:
+                problem = self._refusal(owner)
+            elif missing > 0:
                 problem = self._create(owner, missing)
             elif missing < 0:
                 self._delete(owner, pods, -missing)
@@ -70,8 +73,9 @@ class ReplicaSets:
             except ApiError as error:
                 message = f"Error creating: {error}"
                 self._sim.events.record(owner, Happening("Warning", _COMPONENT, "FailedCreate", message))
+                self._held[uid_of(owner)] = self._sim.clock.now + _RETRY_S
                 self._sim.clock.after(_RETRY_S, lambda: self._queue.add(namespace_of(owner), name_of(owner)))
-                return str(error)
+                return self._refusal(owner) or str(error)
             self._sim.events.record(
                 owner, Happening("Normal", _COMPONENT, "SuccessfulCreate", f"Created pod: {name_of(pod)}")
             )
@@ -122,6 +126,12 @@ class ReplicaSets:
                 }
             ]
         self._sim.store.update(REPLICA_SET, revised(latest, status=status), MANAGER, subresource="status")
+
+    @staticmethod
+    def _refusal(owner: Obj) -> str:
+        """Why pods could not be created before; the first reason stays until they can be."""
+        conditions = dig(owner, "status", "conditions", default=[])
+        return str(conditions[0]["message"]) if conditions else ""
 
     def _since(self, owner: Obj) -> str:
         have = dig(owner, "status", "conditions", default=[])
