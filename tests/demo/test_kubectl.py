@@ -1,0 +1,97 @@
+"""kubectl, as people have it, against a world."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+pytestmark = pytest.mark.parts
+
+
+@pytest.fixture(scope="module")
+def world():
+    """A world whose clock runs: kubectl waits for things to happen."""
+    from codenb.demo import WorldThread
+
+    with WorldThread("oom") as served:
+        yield served
+
+
+@pytest.fixture
+def run(world, kubectl, tmp_path):
+    """Runs kubectl; returns what it printed."""
+
+    def call(*arguments, context=None, expect=0):
+        command = [kubectl, "--kubeconfig", str(world.kubeconfig), "--cache-dir", str(tmp_path)]
+        command += ["--context", context] if context else []
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == expect, done.stderr
+        return done.stdout + (done.stderr if expect else "")
+
+    return call
+
+
+def test_get_shows_the_failing_state(run):
+    """The first thing that a person does."""
+    shown = run("get", "deploy,rs,pods,events", "-A")
+    assert "deployment.apps/checkout" in shown
+    assert "0/3" in shown
+    assert "CrashLoopBackOff" in shown
+    assert "Back-off restarting failed container app" in shown
+    wide = run("get", "pods", "-n", "shop", "-o", "wide")
+    assert "NOMINATED NODE" in wide
+    assert "node-1" in wide
+
+
+@pytest.mark.parametrize("kinds", ["svc,ep,endpointslices,cm,secret,sa,quota", "nodes,ns,sc,pv", "pvc,sts,ds,job,cj,hpa,pdb"])
+def test_get_understands_short_names_and_every_kind(run, kinds):
+    """Discovery and tables of what the shop has and of what it has not."""
+    run("get", kinds, "-n", "shop")
+
+
+def test_describe_tells_limits_last_state_and_events(run):
+    """Where a person reads the cause."""
+    shown = run("describe", "pods", "-n", "shop", "-l", "app=checkout")
+    assert "OOMKilled" in shown
+    assert "Exit Code:    137" in shown
+    assert "memory:  128Mi" in shown
+    shown = run("describe", "deployment", "checkout", "-n", "shop")
+    assert "Scaled up replica set" in shown
+    assert "MinimumReplicasUnavailable" in shown
+    run("describe", "node", "node-1")
+    run("describe", "svc", "checkout", "-n", "shop")
+
+
+def test_logs_of_the_run_that_was_killed(run):
+    """The previous run, through the deployment's name."""
+    assert "price cache still loading" in run("logs", "deploy/checkout", "-n", "shop", "--previous")
+
+
+def test_history_undo_status_and_scale(run):
+    """The whole way back to health with kubectl alone."""
+    assert "halve the memory limit of checkout" in run("rollout", "history", "deploy/checkout", "-n", "shop")
+    run("rollout", "undo", "deploy/checkout", "-n", "shop")
+    shown = run("rollout", "status", "deploy/checkout", "-n", "shop", "--timeout=50s")
+    assert 'deployment "checkout" successfully rolled out' in shown
+    run("scale", "deploy/checkout", "--replicas=5", "-n", "shop")
+    run("rollout", "status", "deploy/checkout", "-n", "shop", "--timeout=50s")
+    run("rollout", "restart", "deploy/checkout", "-n", "shop")
+    run("rollout", "status", "deploy/checkout", "-n", "shop", "--timeout=50s")
+    found = json.loads(run("get", "deploy", "checkout", "-n", "shop", "-o", "json"))
+    assert found["status"]["readyReplicas"] == 5
+    assert "kind: Deployment" in run("get", "deploy", "checkout", "-n", "shop", "-o", "yaml")
+
+
+def test_a_viewer_is_refused_in_words_that_kubectl_prints(run):
+    """The second context of the kubeconfig."""
+    arguments = ("scale", "deploy/cart", "--replicas=5", "-n", "shop")
+    shown = run(*arguments, context="codenb-demo-viewer", expect=1)
+    assert 'User "codenb-viewer" cannot patch resource "deployments/scale"' in shown
+
+
+def test_version_and_api_resources(run):
+    """What a person tries when in doubt."""
+    assert "Server Version: v1.37" in run("version")
+    assert "deployments" in run("api-resources")
