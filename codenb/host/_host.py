@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from codenb.redaction import Redactor
 
 T = TypeVar("T")
+
+_LONG = 64 * 1024
 
 # Every fault that the SDK logs is raised here as well; without a handler of its own it would print to the cell.
 logging.getLogger("mcp").addHandler(logging.NullHandler())
@@ -89,9 +92,9 @@ class Host:
     async def open(self) -> None:
         """Open all connections at once. A server that fails does not fail the others: `status` says why."""
         self._closed = False
-        self._load_checker()
         with self._pulse.beating():
             results = await asyncio.gather(*(peer.open() for peer in self._peers.values()), return_exceptions=True)
+            self._load_checker()
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, CodenbError):
                 raise result
@@ -188,7 +191,7 @@ class Host:
         async def read(entry: Entry) -> ToolResult:
             started = time.perf_counter()
             answer = await self._asked(entry, lambda client: client.read_resource(uri), timeout_s)
-            return resource_result(server, uri, answer, self._redactor, _ms_since(started))
+            return await self._read_as(resource_result, entry, uri, answer, started)
 
         return await self._recorded(Entry("tool", server, "resources/read", {"uri": uri}), read)
 
@@ -206,7 +209,7 @@ class Host:
         async def get(entry: Entry) -> ToolResult:
             started = time.perf_counter()
             answer = await self._asked(entry, lambda client: client.get_prompt(name, given), timeout_s)
-            return prompt_result(server, name, answer, self._redactor, _ms_since(started))
+            return await self._read_as(prompt_result, entry, name, answer, started)
 
         return await self._recorded(Entry("tool", server, "prompts/get", {"name": name, "arguments": given}), get)
 
@@ -256,7 +259,7 @@ class Host:
             asyncio.timeout_at(until),
         )
         raw, entry.bytes = wire(answer, limit=peer.limit, what=f"{call.server}.{call.tool}")
-        return tool_result(call.server, call.tool, raw, self._redactor, _ms_since(started))
+        return await self._read_as(tool_result, entry, call.tool, raw, started)
 
     async def _changed(self, entry: Entry, call: ToolCall, approve: Approve, timeout_s: float | None) -> ToolResult:
         started = time.perf_counter()
@@ -265,7 +268,7 @@ class Host:
         info = await peer.tool(call.tool, asyncio.get_running_loop().time() + peer.timeout_s)
         await self._load_checker()
         raw = await changed(entry, peer, info, call, approve, timeout_s=timeout_s or peer.timeout_s)
-        return tool_result(call.server, call.tool, raw, self._redactor, _ms_since(started))
+        return await self._read_as(tool_result, entry, call.tool, raw, started)
 
     async def _asked(
         self, entry: Entry, request: Callable[[Client], Awaitable[Any]], timeout_s: float | None
@@ -275,6 +278,13 @@ class Host:
         answer = await peer.ask(what, request, asyncio.timeout(timeout_s or peer.timeout_s))
         raw, entry.bytes = wire(answer, limit=peer.limit, what=what)
         return raw
+
+    async def _read_as(
+        self, shape: Callable[..., ToolResult], entry: Entry, name: str, raw: dict[str, Any], started: float
+    ) -> ToolResult:
+        """Shape and redact an answer; a long one off the loop, because that takes a second for a megabyte."""
+        wanted = partial(shape, entry.server, name, raw, self._redactor, _ms_since(started))
+        return await asyncio.to_thread(wanted) if entry.bytes > _LONG else wanted()
 
     async def _each(
         self, server: str | None, method: str, fetch: Callable[[Peer], Awaitable[Iterable[T]]]

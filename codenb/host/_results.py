@@ -68,110 +68,102 @@ def tool_result(server: str, tool: str, raw: dict[str, Any], redactor: Redactor,
     """
     if raw.get("isError"):
         raise _said_no(raw, redactor)
-    structured = raw.get("structuredContent")
-    if isinstance(structured, dict) and structured.keys() == {"result"}:
-        structured = structured["result"]
-    return _made(server, tool, raw, redactor, duration_ms, parts=raw.get("content", ()), data=structured)
+    rest = dict(raw)
+    parts, structured = rest.pop("content", []), rest.pop("structuredContent", None)
+    clean = [_clean(part, redactor) for part in parts]
+    shown = {**redactor.value(rest), "content": clean}
+    if structured is None:
+        data = _parsed(parts, clean, redactor)
+    else:
+        data = shown["structuredContent"] = redactor.value(structured)
+        if isinstance(data, dict) and data.keys() == {"result"}:
+            data = data["result"]
+    return ToolResult(server=server, tool=tool, data=data, content=_contents(clean), raw=shown, duration_ms=duration_ms)
 
 
 def resource_result(server: str, uri: str, raw: dict[str, Any], redactor: Redactor, duration_ms: float) -> ToolResult:
     """Read a `resources/read` result: each of its contents is one part; `uri` stands in the tool's place."""
-    parts = [{"type": "resource", "resource": part} for part in raw.get("contents", ())]
-    return _made(server, uri, raw, redactor, duration_ms, parts=parts)
-
-
-def prompt_result(server: str, name: str, raw: dict[str, Any], redactor: Redactor, duration_ms: float) -> ToolResult:
-    """Read a `prompts/get` result: each message is one part, and `data` is the list of messages."""
-    messages = raw.get("messages", ())
-    parts = [message.get("content", {}) for message in messages]
-    return _made(server, name, raw, redactor, duration_ms, parts=parts, data=list(messages))
-
-
-def _made(
-    server: str,
-    tool: str,
-    raw: dict[str, Any],
-    redactor: Redactor,
-    duration_ms: float,
-    *,
-    parts: Sequence[dict[str, Any]],
-    data: Any = None,
-) -> ToolResult:
+    rest = dict(raw)
+    inner = rest.pop("contents", [])
+    parts = [{"type": "resource", "resource": part} for part in inner]
+    clean = [_clean(part, redactor) for part in parts]
     return ToolResult(
         server=server,
-        tool=tool,
-        data=redactor.value(_parsed(parts) if data is None else data),
-        content=tuple(_content(part, redactor) for part in parts),
-        raw=_without_secrets(raw, redactor),
+        tool=uri,
+        data=_parsed(parts, clean, redactor),
+        content=_contents(clean),
+        raw={**redactor.value(rest), "contents": [part["resource"] for part in clean]},
         duration_ms=duration_ms,
     )
 
 
-def _parsed(parts: Sequence[dict[str, Any]]) -> Any:
-    texts = [text for part in parts if isinstance(text := _text(part), str)]
-    if not texts:
-        return None
-    whole = "\n".join(texts)
-    try:
-        return json.loads(whole)
-    except ValueError:
-        return whole
+def prompt_result(server: str, name: str, raw: dict[str, Any], redactor: Redactor, duration_ms: float) -> ToolResult:
+    """Read a `prompts/get` result: each message is one part, and `data` is the list of messages."""
+    rest = dict(raw)
+    messages = [message | {"content": _clean(message["content"], redactor)} for message in rest.pop("messages", [])]
+    return ToolResult(
+        server=server,
+        tool=name,
+        data=messages,
+        content=_contents([message["content"] for message in messages]),
+        raw={**redactor.value(rest), "messages": messages},
+        duration_ms=duration_ms,
+    )
 
 
-def _text(part: dict[str, Any]) -> Any:
-    return part["resource"].get("text") if part.get("type") == "resource" else part.get("text")
-
-
-def _content(part: dict[str, Any], redactor: Redactor) -> Content:
-    def clean(value: str | None) -> str | None:
-        return None if value is None else redactor.text(value)
-
-    match part:
-        case {"type": "image" | "audio" as kind}:
-            return Content(kind=kind, data=part.get("data"), mime_type=part.get("mimeType"))
-        case {"type": "resource_link", "uri": uri}:
-            return Content(kind="link", uri=clean(uri), name=clean(part.get("name")), mime_type=part.get("mimeType"))
-        case {"type": "resource", "resource": inner}:
-            return Content(
-                kind="resource",
-                text=clean(inner.get("text")),
-                data=inner.get("blob"),
-                mime_type=inner.get("mimeType"),
-                uri=clean(inner.get("uri")),
-            )
-        case _:
-            return Content(kind="text", text=clean(part.get("text", "")))
-
-
-def _without_secrets(value: Any, redactor: Redactor) -> Any:
-    """The protocol result with its texts redacted, base64 data left as it is."""
-    match value:
-        case {"content": list(parts), **rest}:
-            return redactor.value(rest) | {"content": [_block(part, redactor) for part in parts]}
-        case {"contents": list(parts), **rest}:
-            return redactor.value(rest) | {"contents": [_block(part, redactor) for part in parts]}
-        case {"messages": list(messages), **rest}:
-            kept = [message | {"content": _block(message.get("content", {}), redactor)} for message in messages]
-            return redactor.value(rest) | {"messages": kept}
-        case _:
-            return redactor.value(value)
-
-
-def _block(part: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
+def _clean(part: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
+    """One part without secrets, base64 data as it is."""
     match part:
         case {"type": "image" | "audio", "data": data, **rest}:
-            return {**redactor.value(rest), "data": data}
-        case {"blob": blob, **rest}:
-            return {**redactor.value(rest), "blob": blob}
-        case {"type": "resource", "resource": inner, **rest}:
-            return {**redactor.value(rest), "resource": _block(inner, redactor)}
+            return {**redactor.value(rest), "type": part["type"], "data": data}
+        case {"type": "resource", "resource": {"blob": blob, **inner}, **rest}:
+            return {**redactor.value(rest), "type": "resource", "resource": {**redactor.value(inner), "blob": blob}}
         case _:
             return dict(redactor.value(part))
 
 
+def _parsed(parts: Sequence[dict[str, Any]], clean: Sequence[dict[str, Any]], redactor: Redactor) -> Any:
+    """All texts as one JSON value where they are one, else as text; None where there is no text."""
+    texts = _texts(parts)
+    try:
+        # Parsed before it is redacted: the names in it say which of its values are secrets.
+        return redactor.value(json.loads("\n".join(texts))) if texts else None
+    except (ValueError, RecursionError):
+        return "\n".join(_texts(clean))
+
+
+def _texts(parts: Sequence[dict[str, Any]]) -> list[str]:
+    found = (part["resource"].get("text") if part.get("type") == "resource" else part.get("text") for part in parts)
+    return [text for text in found if isinstance(text, str)]
+
+
+def _contents(parts: Sequence[dict[str, Any]]) -> tuple[Content, ...]:
+    return tuple(_content(part) for part in parts)
+
+
+def _content(part: dict[str, Any]) -> Content:
+    match part:
+        case {"type": "image" | "audio" as kind}:
+            return Content(kind=kind, data=part.get("data"), mime_type=part.get("mimeType"))
+        case {"type": "resource_link"}:
+            return Content(kind="link", uri=part.get("uri"), name=part.get("name"), mime_type=part.get("mimeType"))
+        case {"type": "resource", "resource": inner}:
+            return Content(
+                kind="resource",
+                text=inner.get("text"),
+                data=inner.get("blob"),
+                mime_type=inner.get("mimeType"),
+                uri=inner.get("uri"),
+            )
+        case _:
+            return Content(kind="text", text=part.get("text", ""))
+
+
 def _said_no(raw: dict[str, Any], redactor: Redactor) -> CodenbError:
-    texts = [text for part in raw.get("content", ()) if isinstance(text := _text(part), str)]
-    message = one_line(redactor.text(" ".join(texts))) or "the tool reported an error and gave no reason"
+    message = (
+        one_line(redactor.text(" ".join(_texts(raw.get("content", ())))))
+        or "the tool reported an error and gave no reason"
+    )
     named = ((raw.get("_meta") or {}).get("codenb/error") or {}).get("type")
     kinds: list[type[CodenbError]] = [AccessError, *AccessError.__subclasses__()]
     kinds += [ChangeError, *ChangeError.__subclasses__()]

@@ -217,7 +217,7 @@ class StdioLink:
         assert process.stderr is not None
         with suppress(OSError):
             while data := await process.stderr.read(_CHUNK):
-                self._log.write(data)
+                await asyncio.to_thread(self._log.write, data)  # a flood of it must not stop the loop
         self._log.close()
 
     async def _write(
