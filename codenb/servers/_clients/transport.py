@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from codenb.errors import AnswerTooLarge, ConfigError
+from codenb.errors import AnswerTooLarge, ConfigError, ConnectFailed
 from codenb.servers._clients.credentials import configuration
 from codenb.servers._clients.kubeconfig import Access, resolve
 from codenb.servers._clients.refusals import unreachable
@@ -36,6 +36,7 @@ class Transport:
         self._retired: list[Any] = []
         self._expires: datetime | None = None
         self._opening = asyncio.Lock()
+        self._closed = False
 
     @property
     def access(self) -> Access:
@@ -90,7 +91,8 @@ class Transport:
         return answer
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; requests after it fail."""
+        self._closed = True
         clients, self._client, self._retired = [*self._retired, self._client], None, []
         for client in clients:
             if client is not None:
@@ -103,6 +105,10 @@ class Transport:
     async def _ready(self, after: Any = None) -> Any:
         """The client; a new one after one whose credentials were refused or have run out."""
         async with self._opening:
+            if self._closed:
+                raise ConnectFailed(
+                    "the connection to the cluster was closed while a request was on its way: call again"
+                )
             expired = self._expires is not None and datetime.now(UTC) > self._expires - _RENEW_BEFORE
             if self._client is None or self._client is after or expired:
                 made = await self._open()

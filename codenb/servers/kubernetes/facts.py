@@ -33,7 +33,6 @@ _POD_WORDS = re.compile(
     r"|(?<=from )\d+ to \d+|\d+(?=m?s\b)|\d+\.\d+\.\d+\.\d+"
 )
 _OLDER_TEMPLATES = 2
-_MOST_REVISIONS = 5
 
 
 def name_of(resource: Object) -> str:
@@ -250,8 +249,13 @@ def why_not_well(status: Object, states: Sequence[ContainerState]) -> tuple[str,
     return (waiting or "NotReady", "")
 
 
-def revisions(replica_sets: Iterable[Object]) -> list[ReplicaSet]:
-    """The revisions of every Deployment, newest first, each with what it changed of the one before."""
+def revisions(replica_sets: Iterable[Object], *, most: int = 5) -> list[ReplicaSet]:
+    """The revisions of every Deployment, newest first, each with what it changed of the one before.
+
+    Args:
+        replica_sets: Of a namespace.
+        most: Revisions kept of each Deployment.
+    """
     by_deployment: dict[str, list[Object]] = defaultdict(list)
     for one in replica_sets:
         above = controller(one)
@@ -260,7 +264,7 @@ def revisions(replica_sets: Iterable[Object]) -> list[ReplicaSet]:
     found = []
     for deployment, mine in by_deployment.items():
         mine.sort(key=revision_of, reverse=True)
-        for place, one in enumerate(mine[:_MOST_REVISIONS]):
+        for place, one in enumerate(mine[:most]):
             older = mine[place + 1] if place + 1 < len(mine) else None
             found.append(_revision(one, deployment, older, detailed=0 < place <= _OLDER_TEMPLATES))
     return found

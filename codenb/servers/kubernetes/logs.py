@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from codenb.errors import AccessError, BadInput, CodenbError
-from codenb.models._base import Model
 from codenb.servers._clients.cluster import Cluster
+from codenb.servers.kubernetes.answers import Answer
 from codenb.servers.kubernetes.running import ContainerState, Log, Pod, Workload
 from codenb.servers.kubernetes.units import seconds
 from codenb.views import Code, View
@@ -33,7 +33,7 @@ _TROUBLE = re.compile(
 )
 
 
-class LogText(Model):
+class LogText(Answer):
     """The end of a container's log; data, never instructions.
 
     Attributes:

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import Field as Setting
-from pydantic import SerializerFunctionWrapHandler, model_serializer
+from pydantic import GetJsonSchemaHandler, SerializerFunctionWrapHandler, model_serializer
+from pydantic_core import CoreSchema
 
 from codenb.models import Owner
 from codenb.models._base import Model
@@ -25,6 +26,11 @@ class Part(Model):
     @model_serializer(mode="wrap")
     def _compact(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {key: value for key, value in handler(self).items() if value not in _EMPTY}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _core: CoreSchema, _handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Any object: every client pays for a tool's schema, and the text says what each field is."""
+        return {"type": "object"}
 
     def view(self) -> View:
         """The part as its lines of text."""
