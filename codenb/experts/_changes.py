@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from codenb.experts._signals import signals
 from codenb.experts._state import MISSING_STATE, State, abstention, read_state
-from codenb.experts._stories import stories
+from codenb.experts._stories import lasting, stories
 from codenb.models import ContextBundle, Entity, Opinion, Question
 
 _MOST_VOTES = 3
@@ -54,9 +54,9 @@ def _why_silent(state: State) -> tuple[str, tuple[str, ...]]:
     snapshot = state.snapshot
     gaps = tuple(f"{what}: {why}" for what, why in snapshot.missing.items())[:5]
     roots = [Entity(kind=one.kind, name=one.name, namespace=snapshot.namespace) for one in snapshot.workloads]
-    bad = [root for root in roots if signals(snapshot, root)]
+    bad = [root for root in roots if lasting(snapshot, root, signals(snapshot, root))]
     if not bad:
-        return "no bad moment: nothing is seen that a change could have brought about", gaps
+        return "no bad moment: nothing goes wrong now that a change could have brought about", gaps
     if all(len(snapshot.revisions(root.name)) <= 1 for root in bad):
         named = ", ".join(str(root) for root in bad[:3])
         return f"nothing changed: {named} has no earlier revision", (

@@ -79,10 +79,15 @@ def _rolled_out(state: State, root: Entity, seen: Sequence[Signal]) -> Story | N
             earlier = any(blame.matches(line, one) and _was_there(one, at, revision) for one in seen)
             if after and not earlier:
                 naming = [one for one in present if one.kind == "log" and line.variable and line.variable in one.quote]
-                shown = sorted(after, key=lambda one: blame.seen.index(one.kind))
-                rollout = _Rollout(revision, before, at)
-                return _rollout_story(state, root, rollout, line, blame.cause, after=[*naming[:1], *shown])
+                shown = [*naming[:1], *_one_of_each(sorted(after, key=lambda one: blame.seen.index(one.kind)))]
+                return _rollout_story(state, root, _Rollout(revision, before, at), line, blame.cause, after=shown)
     return None
+
+
+def _one_of_each(found: Sequence[Signal]) -> list[Signal]:
+    """In their order, but one of every kind before a second of any: three pods that say the same say it once."""
+    firsts = {id(one): one for one in {signal.kind: signal for signal in reversed(found)}.values()}
+    return [*(one for one in found if id(one) in firsts), *(one for one in found if id(one) not in firsts)]
 
 
 def _since(snapshot: Snapshot, revision: ReplicaSet) -> datetime | None:
@@ -91,12 +96,11 @@ def _since(snapshot: Snapshot, revision: ReplicaSet) -> datetime | None:
     made = revision.created_at
     if made is None or all(one.created_at is None or one.created_at <= made for one in followed):
         return made
-    ups = [
-        event.last_at
-        for event in snapshot.events
-        if event.reason == "ScalingReplicaSet" and event.last_at and f"up replica set {revision.name} " in event.message
-    ]
-    return max(ups, default=None)
+    # Then the controller's events say it: this one grew, or, where it had never shrunk, those that it followed went.
+    words = [f"up replica set {revision.name} ", *(f"down replica set {one.name} " for one in followed)]
+    scaled = [event for event in snapshot.events if event.reason == "ScalingReplicaSet"]
+    moments = [event.last_at for event in scaled if event.last_at and any(word in event.message for word in words)]
+    return max(moments, default=None)
 
 
 def _was_there(signal: Signal, at: datetime, revision: ReplicaSet) -> bool:

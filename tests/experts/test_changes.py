@@ -145,7 +145,10 @@ async def test_a_trouble_that_a_later_revision_mended_is_no_trouble():
     sets = (revision(1, 9000), revision(2, 20, LOWERED), revision(3, 5, back))
     over = OOM_EVENT.model_copy(update={"first_at": ago(19), "last_at": ago(6)})
 
-    assert (await opinion(state(replica_sets=sets, events=(over,)))).status == "abstain"
+    said = await opinion(state(replica_sets=sets, events=(over,)))
+
+    assert said.status == "abstain"
+    assert "no bad moment" in said.status_reason
 
 
 async def test_a_roll_back_counts_from_when_it_was_made():

@@ -8,8 +8,9 @@ import pytest
 
 from codenb.demo import WorldThread, scenarios
 from codenb.experts import ask, embedded, question
-from codenb.models import Consensus, ContextBundle, ContextItem, Entity, Opinion, Target
+from codenb.models import Cause, Consensus, ContextBundle, ContextItem, Entity, Opinion, Target
 from codenb.servers._clients.cluster import Cluster
+from codenb.servers._clients.kinds import KINDS
 from codenb.servers.kubernetes.gather import snapshot
 
 DIAGNOSES = [name for name in scenarios.names() if scenarios.load(name).kind == "diagnose"]
@@ -95,3 +96,27 @@ async def test_equal_proposals_of_two_experts_are_one_call():
     (shared,) = rules.keys() & changes.keys()
     assert rules[shared].success == changes[shared].success
     assert {change.group for one in opinions for change in one.changes} == {"OOMKilled Deployment shop/checkout"}
+
+
+MENDED = {
+    "oom": {"resources": {"limits": {"memory": "256Mi"}}},
+    "image-tag": {"image": "nginx:1.27.5"},
+    "regression": {"image": "registry.example/shop/checkout:2.4.1"},
+}
+
+
+@pytest.mark.parametrize("name", MENDED)
+async def test_a_mended_world_is_healthy_at_once(name):
+    """The events of what was wrong stay for an hour; found as an answer without a vote right after a roll-back."""
+    body = {"spec": {"template": {"spec": {"containers": [{"name": "app"} | MENDED[name]]}}}}
+    with WorldThread(name) as world:
+        cluster = Cluster(world.kubeconfig)
+        try:
+            await cluster.patch(KINDS["Deployment"], "checkout", "shop", body, dry_run=False)
+        finally:
+            await cluster.close()
+        _, opinions, counted = await consulted(world, 20)
+
+    said = [(one.expert, one.status, one.status_reason) for one in opinions]
+    assert (counted.status, counted.cause) == ("SINGLE", Cause.HEALTHY), said
+    assert [change for one in opinions for change in one.changes] == []
