@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -60,6 +61,29 @@ async def test_over_http_a_client_who_disconnects_does_not_stop_the_change(tmp_p
     assert during["outcome"] is None
     assert toy.backend.writes() == [(6, "")]
     assert after["outcome"]["status"] == "applied"
+
+
+@pytest.mark.parametrize("era", ["auto", "legacy"])
+async def test_over_http_a_server_that_is_told_to_stop_finishes_the_change(tmp_path: Path, server: Server, era: str):
+    """The process of a web server ends after its changes, not after its connections."""
+    toy, person = Toy(tmp_path), Person()
+    (tmp_path / "closed").touch()
+
+    async def call(url: str) -> None:
+        async with Client(url, mode=era, elicitation_callback=person) as client:
+            await client.call_tool("set_count", CALL)
+
+    with http(tmp_path) as url:
+        calling = asyncio.create_task(call(url))
+        await until((tmp_path / "writing").exists)
+        opening = threading.Timer(1.5, (tmp_path / "gate").touch)  # after the connections were given up
+        opening.start()
+    await asyncio.gather(calling, return_exceptions=True)
+
+    kept = await settled_here(server, person.references[0])
+    assert toy.backend.writes() == [(6, "")]
+    assert kept.outcome
+    assert kept.outcome.status == "applied"
 
 
 @pytest.mark.parametrize("era", ["auto", "legacy"])
