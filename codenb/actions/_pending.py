@@ -18,6 +18,7 @@ from typing import Any
 from codenb.actions._approver import Approver, decision
 from codenb.errors import ConfigError
 from codenb.models import ApprovalRequest, Decision
+from codenb.redaction import redactor
 
 _VALID_FOR = timedelta(hours=24)
 _HOW = (
@@ -62,7 +63,7 @@ def _document(requests: list[ApprovalRequest]) -> dict[str, Any]:
     return {
         "how": _HOW,
         "written_at": _time(now),
-        "requests": [_request(request) for request in requests],
+        "requests": redactor().value([_request(request) for request in requests]),
         "decisions": [
             {
                 "approve": None,

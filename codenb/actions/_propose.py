@@ -90,6 +90,8 @@ def place_without_preview(host: Host, call: ToolCall) -> Place:
 
 
 async def _has_previews(host: Host, call: ToolCall) -> bool:
+    if _REDACTED in str(call.arguments):
+        raise BadInput(f"an argument of {call.server}.{call.tool} stands for a hidden value: give the value itself")
     tools = await host.tools(call.server)
     tool = next((one for one in tools if one.name == call.tool), None)
     if tool is None:

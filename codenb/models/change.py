@@ -13,6 +13,7 @@ from codenb.canonical import digest
 from codenb.models._base import Model
 from codenb.models._yaml import as_yaml
 from codenb.models.target import Entity, Place
+from codenb.redaction import redactor
 from codenb.views import Badge, Block, Diff, Field, Text, Tone, View
 
 
@@ -24,7 +25,8 @@ class ToolCall(Model):
     arguments: dict[str, JsonValue] = Setting(default_factory=dict)
 
     def __str__(self) -> str:
-        shown = ", ".join(f"{key}={value!r}" for key, value in self.arguments.items())
+        arguments = redactor().value(self.arguments)  # a call is shown in cells and reports, which are copied further
+        shown = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
         return f"{self.server}.{self.tool}({shown})"
 
     def view(self) -> View:

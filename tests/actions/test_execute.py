@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -53,6 +54,7 @@ async def test_a_preview_that_fails_is_told_on_the_proposal(host: Host) -> None:
         (ToolCall(server="toy", tool="scael"), UnknownTool),
         (ToolCall(server="tyo", tool="scale"), UnknownServer),
         (ToolCall(server="toy", tool="status", arguments={"name": "web"}), BadInput),
+        (ToolCall(server="toy", tool="scale", arguments={"name": "<redacted:secret:00112233>"}), BadInput),
     ],
 )
 async def test_what_cannot_be_proposed_is_an_error(host: Host, call: ToolCall, error: type[Exception]) -> None:
@@ -230,18 +232,22 @@ async def test_a_tool_without_preview_needs_a_person_who_sees_that(tmp_path: Any
     others = MCPServer("others")
 
     @others.tool()
-    async def touch(name: str) -> str:
+    async def touch(name: str, token: str) -> str:
+        assert token == secret
         (tmp_path / name).touch()
         return f"touched {name}"
 
-    call = ToolCall(server="others", tool="touch", arguments={"name": "file"})
+    secret = f"ghp_{'a1B2' * 9}"
+    call = ToolCall(server="others", tool="touch", arguments={"name": "file", "token": secret})
     async with Host(load(tmp_path, {}, builtin=()), servers={"others": lambda: others}) as host:
         proposal = await propose(host, call)
         policy = await execute(host, [proposal], says("yes", proof="policy"))
         assert not (tmp_path / "file").exists()
         person = says("yes")
         outcomes = await execute(host, [proposal], person)
+        await none(tmp_path / "pending.json").decide(person.asked[0])
 
+    assert secret not in json.dumps(outcomes.to_dict()) + (tmp_path / "pending.json").read_text()
     assert statuses(policy) == ["refused"]
     assert "no preview available" in str(person.asked[0])
     assert statuses(outcomes) == ["applied"]
