@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from codenb.experts._state import State
 from codenb.models import Cause, Entity, ProposedChange, Recommendation, Vote
 from codenb.models._yaml import as_yaml
 from codenb.servers.kubernetes import remedies
-from codenb.servers.kubernetes.snapshot import Keys, ReplicaSet, Snapshot, Workload
+from codenb.servers.kubernetes.snapshot import ABSENT, HIDDEN, Keys, ReplicaSet, Snapshot, Workload
 
 NEAR = timedelta(hours=1)
 """How long after a change a trouble may begin that only time ties to it: also how long a cluster keeps events by
@@ -152,7 +153,7 @@ def _rollout_story(
         tool=f"{state.item.server}.undo_rollout",
         entity=root,
         field=line.path,
-        value=line.before,
+        value=None if line.before in (ABSENT, HIDDEN) else line.before,
     )
     return Story(vote, at, advice, (change,) if change else ())
 
@@ -160,15 +161,14 @@ def _rollout_story(
 def _reconfigured(state: State, root: Entity, workload: Workload, seen: Sequence[Signal]) -> Story | None:
     """A ConfigMap or Secret that the workload uses was written, and then something got worse."""
     used = {(one.kind, one.name) for one in workload.references}
-    kept = [("ConfigMap", one) for one in state.snapshot.config_maps] + [
-        ("Secret", one) for one in state.snapshot.secrets
-    ]
+    kept = [("ConfigMap", one) for one in state.snapshot.config_maps]
+    kept += [("Secret", one) for one in state.snapshot.secrets]
     for kind, keys in sorted(kept, key=lambda one: _stamp(one[1].updated_at), reverse=True):
         at = keys.updated_at
         if (kind, keys.name) not in used or at is None or keys.created_at is None or at - keys.created_at <= _CLOCKS:
             continue
         worse = [one for one in seen if one.kind in ("crash", "start", "unhealthy", "oom", "log")]
-        after = [one for one in worse if _follows(one, at, by_time=True)]
+        after = [one for one in lasting(state.snapshot, root, worse) if _follows(one, at, by_time=True)]
         earlier = any(one.first_at and at - NEAR <= one.first_at < at - _CLOCKS for one in worse)
         own, shown = state.evidence(_config_quotes(keys)), state.evidence(one.quote for one in after)
         if shown and own and not earlier:
@@ -229,10 +229,8 @@ def _scale_story(state: State, vote: Vote, at: datetime, replicas: int) -> Story
 
 def _replicas_before(message: str) -> int:
     """From `Scaled down replica set NAME from 3 to 0`; 0 where the message does not say."""
-    words = message.split()
-    return (
-        int(words[words.index("from") + 1]) if "from" in words[:-1] and words[words.index("from") + 1].isdigit() else 0
-    )
+    found = re.search(r"\bfrom (\d{1,6})\b", message)
+    return int(found[1]) if found else 0
 
 
 def _later(after: Sequence[Signal], at: datetime) -> str:
