@@ -25,6 +25,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 
 from codenb.errors import AnswerTooLarge, CodenbError, ConnectFailed, ConnectionLost, ProtocolFault, ServerError
+from codenb.host._faults import is_closed
 from codenb.host._logs import ServerLog
 from codenb.host._process import end, spawn
 from codenb.redaction import Redactor
@@ -32,7 +33,7 @@ from codenb.redaction import Redactor
 _CHUNK = 64 * 1024
 _QUOTED = 200
 _MOST_STRAY = 100
-_LAST_WORDS_S = 0.3
+_LAST_WORDS_S = 1.0
 _WAITING_WRITES = 256
 
 _Incoming = SessionMessage | Exception
@@ -94,6 +95,8 @@ class StdioLink:
         before = self._stray
 
         def explain(error: BaseException) -> CodenbError | None:
+            if not (isinstance(error, TimeoutError) or is_closed(error)):
+                return None  # it answered, if only with an error
             if self._stray > before and (self._fault is None or isinstance(self._fault, ConnectionLost)):
                 return ProtocolFault(
                     f"{self._server} wrote {self._quote} to its standard output, which is no MCP message, and then "
@@ -117,7 +120,7 @@ class StdioLink:
             yield incoming, outgoing
         finally:
             # In a task of its own: the owner may be cancelled, the process must end all the same.
-            ending = asyncio.ensure_future(self._end(process, reader, writer, errors))
+            ending = asyncio.ensure_future(self._end(process, errors, reader, writer))
             for stream in (incoming, outgoing):
                 stream.close()
             await asyncio.shield(ending)
@@ -240,10 +243,13 @@ class StdioLink:
                         reader.cancel()
                     return
 
-    async def _end(self, process: asyncio.subprocess.Process, *tasks: asyncio.Task[None]) -> None:
+    async def _end(
+        self, process: asyncio.subprocess.Process, errors: asyncio.Task[None], *others: asyncio.Task[None]
+    ) -> None:
         try:
             await end(process)
+            await asyncio.wait({errors}, timeout=_LAST_WORDS_S)
         finally:
-            for task in tasks:
+            for task in (errors, *others):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(errors, *others, return_exceptions=True)

@@ -93,22 +93,37 @@ READS = ("add", "rows", "wait", "big", "pid", "die", "fail", "picture", "secret"
 
 
 @pytest.fixture
-def plain_host(
-    transport: str,
-    era: str,
-    make_host: Callable[..., Host],
-    plain: ModuleType,
-    journal: Journal,
-    request: pytest.FixtureRequest,
-) -> Host:
-    """A host with the fixture server as `plain`, once for every transport in both protocol eras."""
-    bare = ServerSettings("plain", transport, mode=era, read_only=READS, timeout_s=PATIENCE_S)  # type: ignore[arg-type]
-    if transport == "builtin":
-        return make_host(bare, factories={"plain": lambda: plain.build(journal.path)})
-    if transport == "stdio":
-        args = (str(SERVERS / "plain.py"), "stdio", str(journal.path))
-        return make_host(replace(bare, command=sys.executable, args=args))
-    return make_host(replace(bare, url=request.getfixturevalue("web")))
+def reach(make_host: Callable[..., Host], plain: ModuleType, journal: Journal, web: str) -> Callable[[str, str], Host]:
+    """Makes a host that reaches the fixture server, named `plain`, over a transport in an era."""
+
+    def reached(transport: str, era: str) -> Host:
+        bare = ServerSettings("plain", transport, mode=era, read_only=READS, timeout_s=PATIENCE_S)  # type: ignore[arg-type]
+        if transport == "builtin":
+            return make_host(bare, factories={"plain": lambda: plain.build(journal.path)})
+        if transport == "stdio":
+            args = (str(SERVERS / "plain.py"), "stdio", str(journal.path))
+            return make_host(replace(bare, command=sys.executable, args=args))
+        return make_host(replace(bare, url=web))
+
+    return reached
+
+
+@pytest.fixture
+def plain_host(reach: Callable[[str, str], Host], transport: str, era: str) -> Host:
+    """The fixture server over every transport in both protocol eras."""
+    return reach(transport, era)
+
+
+@pytest.fixture(params=[("builtin", "auto"), ("http", "legacy")], ids=["builtin-auto", "http-legacy"])
+def some_host(reach: Callable[[str, str], Host], request: pytest.FixtureRequest) -> Host:
+    """The fixture server with and without a wire between, for what the transport should not matter to."""
+    return reach(*request.param)
+
+
+@pytest.fixture
+def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers that do not want to end are given less time to."""
+    monkeypatch.setattr("codenb.host._process._GRACE_S", 0.3)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ async def eventually(true: Callable[[], Any], what: str) -> None:
     """Wait until something holds."""
     try:
         async with asyncio.timeout(PATIENCE_S):
-            while not true():
+            while not true():  # noqa: ASYNC110  other processes set no events
                 await asyncio.sleep(0.02)
     except TimeoutError:
         pytest.fail(f"waited in vain: {what}")

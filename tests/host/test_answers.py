@@ -15,18 +15,18 @@ from codenb.host import TRACE_ID, Calls, Entry, Host
 from codenb.views import to_html, to_text
 
 
-async def test_lists_and_plain_values_come_unwrapped(plain_host: Host) -> None:
+async def test_lists_and_plain_values_come_unwrapped(some_host: Host) -> None:
     """The SDK wraps what is no object in `result`; a notebook wants the list."""
-    rows = await plain_host.call("plain", "rows", {"count": 3})
+    rows = await some_host.call("plain", "rows", {"count": 3})
 
     assert rows.data == [{"at": 0}, {"at": 1}, {"at": 2}]
     assert rows.rows() == [{"at": 0}, {"at": 1}, {"at": 2}]
     assert rows.raw["structuredContent"] == {"result": rows.data}
 
 
-async def test_text_pictures_and_links_are_all_shown(plain_host: Host) -> None:
+async def test_text_pictures_and_links_are_all_shown(some_host: Host) -> None:
     """An answer has parts of several kinds; none of them may be dropped on the way to the cell."""
-    answer = await plain_host.call("plain", "picture")
+    answer = await some_host.call("plain", "picture")
 
     html, text = to_html(answer.view()), to_text(answer.view())
     assert [part.kind for part in answer.content] == ["text", "image", "link"]
@@ -43,9 +43,9 @@ async def test_a_picture_is_not_touched_by_redaction(in_process: Host, plain) ->
     assert answer.raw["content"][1]["data"] == plain.PIXEL
 
 
-async def test_a_secret_is_nowhere_in_an_answer(plain_host: Host) -> None:
+async def test_a_secret_is_nowhere_in_an_answer(some_host: Host) -> None:
     """The structured answer, the text beside it and the raw result all hold the password; each is a way out."""
-    answer = await plain_host.call("plain", "secret")
+    answer = await some_host.call("plain", "secret")
 
     assert answer.data["user"] == "admin"
     assert "hunter2-correct-horse" not in json.dumps(answer.to_dict())
@@ -53,10 +53,10 @@ async def test_a_secret_is_nowhere_in_an_answer(plain_host: Host) -> None:
 
 
 @pytest.mark.parametrize("kind", ["ChangesOff", "PermissionMissing", "PreviewStale", "NotApproved"])
-async def test_errors_about_access_and_changes_keep_their_class(plain_host: Host, kind: str) -> None:
+async def test_errors_about_access_and_changes_keep_their_class(some_host: Host, kind: str) -> None:
     """Code decides on the class what to do next; over the wire only its name travels."""
     with pytest.raises(getattr(errors, kind), match=r"^it may not be"):
-        await plain_host.call("plain", "fail", {"kind": kind})
+        await some_host.call("plain", "fail", {"kind": kind})
 
 
 @pytest.mark.parametrize("kind", ["BadInput", "Exception", "SystemExit", "no such class"])
@@ -69,10 +69,10 @@ async def test_any_other_error_of_a_tool_is_a_tool_error(in_process: Host, kind:
     assert in_process.calls[-1].error_type == kind
 
 
-async def test_wrong_arguments_are_named_in_one_line(plain_host: Host) -> None:
+async def test_wrong_arguments_are_named_in_one_line(some_host: Host) -> None:
     """The server checks the arguments; its pages of explanation become one line that names them."""
     with pytest.raises(errors.ToolError, match=r"a Input should be a valid integer") as caught:
-        await plain_host.call("plain", "add", {"a": "many"})
+        await some_host.call("plain", "add", {"a": "many"})
 
     assert "\n" not in str(caught.value)
     assert "errors.pydantic.dev" not in str(caught.value)
@@ -106,18 +106,18 @@ async def test_an_answer_over_the_limit_is_refused_in_process_too(
         await host.call("plain", "big", {"characters": 20_000})
 
 
-async def test_resources_prompts_and_their_contents(plain_host: Host) -> None:
+async def test_resources_prompts_and_their_contents(some_host: Host) -> None:
     """The rest of the protocol goes through the same door, and is recorded the same way."""
-    resources = await plain_host.resources("plain")
-    prompts = await plain_host.prompts("plain")
-    about = await plain_host.read("plain", "about://server")
-    greeting = await plain_host.prompt("plain", "greet", {"name": "Bo"})
+    resources = await some_host.resources("plain")
+    prompts = await some_host.prompts("plain")
+    about = await some_host.read("plain", "about://server")
+    greeting = await some_host.prompt("plain", "greet", {"name": "Bo"})
 
     assert {(one.uri, one.template) for one in resources} == {("about://server", False), ("thing://{name}", True)}
     assert [(one.name, one.arguments) for one in prompts] == [("greet", ("name*",))]
     assert about.data == {"name": "plain", "version": "1"}
     assert greeting.text == "Hello, Bo"
-    assert [record.tool for record in plain_host.calls] == [
+    assert [record.tool for record in some_host.calls] == [
         "resources/list", "prompts/list", "resources/read", "prompts/get",
     ]  # fmt: skip
 

@@ -81,7 +81,7 @@ async def test_closing_ends_calls_under_way_with_an_error(plain_host: Host, jour
 async def test_an_interrupt_takes_effect_although_nothing_else_wakes_the_loop(
     in_process: Host, journal: Journal
 ) -> None:
-    """A kernel's interrupt cancels from a signal handler, which wakes no sleeping loop; it used to wait for the answer."""
+    """A kernel's interrupt cancels from a signal handler, which wakes no sleeping loop: it waited for the answer."""
     call = asyncio.create_task(in_process.call("plain", "wait", {"seconds": 600}))
     await eventually(lambda: any("waiting" in line for line in journal.lines()), "the tool to start")
     before = signal.signal(signal.SIGALRM, lambda *_: call.cancel())
@@ -96,6 +96,7 @@ async def test_an_interrupt_takes_effect_although_nothing_else_wakes_the_loop(
     assert in_process.calls[-1].duration_ms < PATIENCE_S * 1000
 
 
+@pytest.mark.usefixtures("short_grace")
 async def test_an_interrupted_cell_does_not_wait_for_a_server_that_does_not_listen(
     make_host: Callable[..., Host], raw: Callable[..., ServerSettings]
 ) -> None:
@@ -169,6 +170,7 @@ async def test_a_closed_host_says_so_and_can_be_opened_again(in_process: Host) -
     assert (await in_process.call("plain", "add", {"a": 1, "b": 1})).data == 2
 
 
+@pytest.mark.usefixtures("short_grace")
 async def test_nothing_of_a_stubborn_server_runs_after_close(
     make_host: Callable[..., Host], raw: Callable[..., ServerSettings], tmp_path: Path
 ) -> None:

@@ -47,7 +47,7 @@ class _Guarded(BaseHTTPRequestHandler):
             body = {"content": [{"type": "text", "text": "x" * 50_000_000}]}
             self._send(200, json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": body}).encode())
         else:
-            self._send(200, json.dumps({"jsonrpc": "2.0", "id": message["id"], **_ANSWERS(message)}).encode())
+            self._send(200, json.dumps({"jsonrpc": "2.0", "id": message["id"], **_answer(message)}).encode())
 
     def do_GET(self) -> None:
         self._send(405, b"")
@@ -67,7 +67,7 @@ class _Guarded(BaseHTTPRequestHandler):
         pass
 
 
-def _ANSWERS(message: dict[str, str]) -> dict[str, object]:
+def _answer(message: dict[str, str]) -> dict[str, object]:
     match message["method"]:
         case "initialize":
             about = {"name": "guarded", "version": "1"}

@@ -31,7 +31,7 @@ def ask(name: str) -> Elicit[Approval]:
     return Elicit(f"delete {name}?", Approval)
 
 
-def build(journal: Path) -> MCPServer:
+def build(journal: Path) -> MCPServer:  # noqa: C901  a list of tools
     """Make the server; what happens to it is written to the journal, one line each."""
     server = MCPServer("plain", log_level="ERROR")
 
@@ -73,7 +73,7 @@ def build(journal: Path) -> MCPServer:
     @server.tool(meta=READS)
     async def die() -> str:
         """End the process in the middle of a call."""
-        print("the database is on fire", file=sys.stderr, flush=True)
+        sys.stderr.write("the database is on fire\n")
         os._exit(3)
 
     @server.tool(meta=READS)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 HOW = sys.argv[1]
 
@@ -35,13 +36,12 @@ def go(request: dict) -> None:
         for at in range(1_000):
             say(f"progress {at}")
     elif HOW == "floods":
-        block = "x" * 1024 * 1024
-        sys.stdout.write(
-            '{"jsonrpc": "2.0", "id": %s, "result": {"content": [{"type": "text", "text": "' % request["id"]
-        )
-        for _ in range(50):
-            sys.stdout.write(block)
-        say('"}]}}')
+        message = {"jsonrpc": "2.0", "id": request["id"], "result": {"content": [{"type": "text", "text": "@"}]}}
+        before, after = json.dumps(message).split("@")
+        sys.stdout.write(before)
+        for _ in range(int(sys.argv[2])):
+            sys.stdout.write("x" * 1024 * 1024)
+        say(after)
     elif HOW == "dies":
         sys.stderr.write("the database is on fire\n")
         sys.stderr.flush()
@@ -55,15 +55,13 @@ def go(request: dict) -> None:
 if HOW == "stubborn":
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    child = subprocess.Popen(
-        [sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"]
-    )
-    with open(sys.argv[2], "w") as file:
-        file.write(f"{os.getpid()} {child.pid}")
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+    child = subprocess.Popen([sys.executable, "-c", deaf])
+    Path(sys.argv[2]).write_text(f"{os.getpid()} {child.pid}")
 if HOW == "banner":
     say("Welcome to the server!")
 if HOW == "noisy":
-    for at in range(40_000):
+    for at in range(14_000):
         sys.stderr.write(f"line {at:06} of a log that nobody reads, token=ghp_{'a' * 36}\n")
 
 for line in sys.stdin:
