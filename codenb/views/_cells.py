@@ -99,12 +99,15 @@ class _Form:
     group: bool
 
     def write(self, value: float) -> str:
-        if math.isnan(value):
-            return "unknown"
-        places = self.places if isinstance(value, float) and math.isfinite(value) else 0
-        text = f"{value:,.{places}f}" if self.group else f"{value:.{places}f}"
-        if value and not float(text.replace(",", "")):
-            text = f"{value:.1e}"  # something is not nothing, however small
+        grouping = "," if self.group else ""
+        if isinstance(value, int):
+            text = f"{value:{grouping}d}"
+        elif math.isnan(value):
+            text = "unknown"
+        else:
+            text = f"{value:{grouping}.{self.places}f}"
+            if value and not float(text.replace(",", "")):
+                text = f"{value:.1e}"  # something is not nothing, however small
         return text.replace("-", "−", 1) if value < 0 else text
 
 

@@ -20,15 +20,9 @@ from codenb.views._tones import SIGNS, WORDS
 _SHORT = 32  # characters of a badge that stays on one line in a table
 
 
-def to_html(view: View, *, styled: bool = True) -> str:
-    """Render a view as an HTML fragment.
-
-    Args:
-        view: What to show.
-        styled: Whether the fragment carries the style sheet; a page of many fragments needs it once.
-    """
-    style = f"<style>{STYLE}</style>" if styled else ""
-    return f'<div class="cnb">{style}{_view(view)}</div>'
+def to_html(view: View) -> str:
+    """Render a view as an HTML fragment that carries its own style sheet."""
+    return f'<div class="cnb"><style>{STYLE}</style>{_view(view)}</div>'
 
 
 def _view(view: View) -> str:

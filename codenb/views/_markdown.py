@@ -74,8 +74,8 @@ def _block(item: Group, level: int) -> list[str]:  # noqa: C901, PLR0911 - one l
 
 
 def _escaped(text: str) -> str:
-    text = escape(text, quote=False).replace("|", "&#124;")
-    text = _LIVE.sub(_PART, _SPECIAL.sub(r"\\\1", text))
+    text = _LIVE.sub(_PART, escape(text, quote=False))
+    text = _SPECIAL.sub(r"\\\1", text).replace("|", "&#124;")
     return _OPENS_BLOCK.sub(r"\1\\\2", text)
 
 

@@ -22,6 +22,7 @@ BLOCK_LINES = 400
 IMAGE_BYTES = 4 * 1024 * 1024
 
 _URL_CHARS = 2_000
+_SPACED_OUT = 8  # how much longer than its limit a line may be before its white space is looked at
 _MARKS_IN_A_ROW = 4
 _TAB = 4
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
@@ -75,10 +76,12 @@ def _named(char: str) -> str:
 
 def inline(text: str, limit: int = INLINE_CHARS) -> str:
     """One visible line: white space runs become one space, and what is over the limit (characters) is counted."""
-    text = _SPACES.sub(" ", text).strip(" ")
-    if len(text) > limit:
-        return f"{visible(text[:limit])}… ({counted(len(text) - limit, 'further character')} not shown)"
-    return visible(text)
+    head = text[: limit * _SPACED_OUT]
+    line = _SPACES.sub(" ", head).strip(" ")
+    over = max(0, len(line) - limit) + len(text) - len(head)
+    if over:
+        return f"{visible(line[:limit])}… ({counted(over, 'further character')} not shown)"
+    return visible(line)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ border:1px solid color-mix(in srgb,var(--tone) 45%,transparent);
 background:color-mix(in srgb,var(--tone) 11%,transparent)}
 .cnb dl{display:grid;grid-template-columns:fit-content(13em) minmax(0,1fr);gap:3px 16px}
 .cnb dt{float:none;width:auto;margin:0;padding:0;color:var(--cnb-mute);font-weight:400}
-.cnb dd{margin:0;padding:0;overflow-wrap:anywhere}
+.cnb dd{float:none;width:auto;margin:0;padding:0;overflow-wrap:anywhere}
 .cnb .cnb-scroll{max-width:100%;overflow-x:auto}
 .cnb table.cnb-table{border-collapse:collapse;width:auto;max-width:none;margin:0;font-size:13px;
 table-layout:auto;color:inherit}
@@ -60,8 +60,8 @@ vertical-align:baseline;max-width:36em;white-space:normal;font-weight:400}
 .cnb .cnb-table tr>.cnb-num{text-align:right;font-variant-numeric:tabular-nums}
 .cnb .cnb-table td.cnb-num,.cnb .cnb-table .cnb-short{white-space:nowrap}
 .cnb .cnb-table tfoot td{border:0;color:var(--cnb-mute);font-size:12px}
-.cnb ul.cnb-bars{display:grid;gap:4px;list-style:none;max-width:640px;margin:0;padding:0}
-.cnb .cnb-bars li{display:grid;grid-template-columns:minmax(0,15em) minmax(3em,1fr) 4em;
+.cnb ul.cnb-bars{display:grid;gap:4px;list-style:none;max-width:760px;margin:0;padding:0}
+.cnb .cnb-bars li{display:grid;grid-template-columns:minmax(0,2fr) minmax(3em,3fr) 4em;
 gap:0 12px;align-items:center;margin:0}
 .cnb .cnb-label{min-width:0;overflow-wrap:anywhere}
 .cnb .cnb-track{height:8px;border-radius:4px;background:color-mix(in srgb,var(--cnb-fg) 9%,transparent);overflow:hidden}

@@ -112,21 +112,23 @@ def _fields(fields: Fields, width: int, paint: Paint) -> list[str]:
         left = wrap(label, column)
         right = _prose(block(item.value), width - column - 2, paint, item.tone)
         for at in range(max(len(left), len(right))):
-            name = pad(left[at] if at < len(left) else "", column)
-            lines.append(f"{paint.dim(name)}  {right[at] if at < len(right) else ''}".rstrip(" "))
+            name = left[at] if at < len(left) else ""
+            value = right[at] if at < len(right) else ""
+            lines.append(f"{paint.dim(name)}{' ' * (column - width_of(name) + 2)}{value}".rstrip(" "))
     return lines
 
 
 def _bars(bars: Bars, width: int, paint: Paint) -> list[str]:
     labels = [signed(inline(bar.label), bar.tone) for bar in bars.items]
-    track = min(_BAR_COLUMNS, width // 3)
-    column = min(max(map(width_of, labels)), width - track - len("  >99 %  "))
+    shares = [percent(bar.share) for bar in bars.items]
+    track, digits = min(_BAR_COLUMNS, width // 3), max(map(len, shares))
+    column = min(max(map(width_of, labels)), width - track - digits - 4)
     lines = []
-    for label, bar in zip(labels, bars.items, strict=True):
+    for label, share, bar in zip(labels, shares, bars.items, strict=True):
         *above, last = wrap(label, column)
         full = round(share_of(bar.share) * track)
         drawn = paint.tone("█" * full, bar.tone) + paint.dim("░" * (track - full))
-        lines += [*above, f"{pad(last, column)}  {drawn}  {percent(bar.share):>5}"]
+        lines += [*above, f"{pad(last, column)}  {drawn}  {share:>{digits}}"]
     return lines
 
 
