@@ -34,7 +34,9 @@ class Http:
         self, method: str, path: str, body: Any = None, *, kind: str = "application/json", accept: str = ""
     ) -> tuple[int, Any]:
         """Send a request; returns the status and the decoded body."""
-        connection = http.client.HTTPSConnection(self._address.hostname, self._address.port, context=self._tls, timeout=20)
+        connection = http.client.HTTPSConnection(
+            self._address.hostname, self._address.port, context=self._tls, timeout=20
+        )
         headers = {"Content-Type": kind} | ({"Accept": accept} if accept else {})
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
@@ -50,7 +52,9 @@ class Http:
     def watch(self, path: str, **query: Any) -> list[Any]:
         """All events of a watch that ends by itself."""
         text = "&".join(f"{key}={value}" for key, value in ({"watch": 1, "timeoutSeconds": 1} | query).items())
-        connection = http.client.HTTPSConnection(self._address.hostname, self._address.port, context=self._tls, timeout=20)
+        connection = http.client.HTTPSConnection(
+            self._address.hostname, self._address.port, context=self._tls, timeout=20
+        )
         connection.request("GET", f"{path}?{text}", headers={"Authorization": f"Bearer {self._token}"})
         lines = connection.getresponse().read().splitlines()
         connection.close()
@@ -70,6 +74,19 @@ def serve() -> Iterator[Serve]:
 def world(serve: Serve) -> WorldThread:
     """The healthy shop, its clock standing still."""
     return serve("healthy")
+
+
+@pytest.fixture(scope="session")
+def steady_world() -> Iterator[WorldThread]:
+    """A healthy shop for tests that change nothing: it is started once."""
+    with WorldThread("healthy", frozen=True) as served:
+        yield served
+
+
+@pytest.fixture
+def steady(steady_world: WorldThread) -> Http:
+    """Plain HTTP to the healthy shop that nobody changes, as its admin."""
+    return Http(steady_world)
 
 
 @pytest.fixture

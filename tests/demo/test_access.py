@@ -10,9 +10,9 @@ PODS = "/api/v1/namespaces/shop/pods"
 
 
 @pytest.fixture
-def viewer(world, talk):
+def viewer(steady_world, talk):
     """The viewer's side of the healthy shop."""
-    return talk(world, "viewer")
+    return talk(steady_world, "viewer")
 
 
 def test_a_viewer_reads_and_a_dry_run_is_refused_like_the_write_itself(viewer):
@@ -33,25 +33,25 @@ def test_a_viewer_does_not_see_secrets(viewer):
     assert viewer("GET", "/api/v1/namespaces/shop/secrets/payment-provider")[0] == 403
 
 
-def test_without_a_token_the_caller_is_anonymous_and_may_nothing(world, talk):
+def test_without_a_token_the_caller_is_anonymous_and_may_nothing(steady_world, talk):
     """As the recording of a real server has it."""
-    status, body = talk(world, "")("GET", PODS)
+    status, body = talk(steady_world, "")("GET", PODS)
     assert status == 403
     assert body["message"] == (
         'pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group "" in the namespace "shop"'
     )
-    assert talk(world, "")("GET", "/version")[0] == 200
-    assert talk(world, "")("GET", "/api")[0] == 403
+    assert talk(steady_world, "")("GET", "/version")[0] == 200
+    assert talk(steady_world, "")("GET", "/api")[0] == 403
 
 
-def test_an_unknown_token_is_401(world, talk):
+def test_an_unknown_token_is_401(steady_world, talk):
     """As the recording of a real server has it: expired credentials look like this."""
-    status, body = talk(world, "not-a-token")("GET", PODS)
+    status, body = talk(steady_world, "not-a-token")("GET", PODS)
     assert (status, body["reason"], body["message"]) == (401, "Unauthorized", "Unauthorized")
 
 
 @pytest.mark.parametrize(("user", "allowed"), [("admin", True), ("viewer", False)])
-def test_everybody_may_ask_what_they_may(world, talk, user, allowed):
+def test_everybody_may_ask_what_they_may(steady_world, talk, user, allowed):
     """`can_i` asks before it offers a change."""
     wanted = {"namespace": "shop", "verb": "patch", "group": "apps", "resource": "deployments", "subresource": "scale"}
     body = {
@@ -59,15 +59,15 @@ def test_everybody_may_ask_what_they_may(world, talk, user, allowed):
         "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": wanted},
     }
-    status, answer = talk(world, user)("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body)
+    status, answer = talk(steady_world, user)("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body)
     assert status == 201
     assert answer["status"] == {"allowed": allowed}
 
 
 @pytest.mark.parametrize("user", ["viewer", ""])
-def test_only_the_admin_moves_the_clock(world, talk, user):
+def test_only_the_admin_moves_the_clock(steady_world, talk, user):
     """The paths that no real server has are not for everybody either."""
-    assert talk(world, user)("POST", "/_demo/clock", {"advance": 1})[0] == 403
+    assert talk(steady_world, user)("POST", "/_demo/clock", {"advance": 1})[0] == 403
 
 
 def test_the_clock_is_moved_over_http_too(world, http_):

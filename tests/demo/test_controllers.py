@@ -207,13 +207,17 @@ def test_a_quota_stops_pods_and_says_so(world, http_):
     [
         (
             {"nodeSelector": {"pool": "gpu"}},
-            "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector. preemption: 0/3 nodes are "
-            "available: 3 Preemption is not helpful for scheduling.",
+            (
+                "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector. preemption: 0/3 nodes "
+                "are available: 3 Preemption is not helpful for scheduling."
+            ),
         ),
         (
             {"container": {"resources": {"requests": {"memory": "1Ti"}}}},
-            "0/3 nodes are available: 3 Insufficient memory. preemption: 0/3 nodes are available: 3 No preemption "
-            "victims found for incoming pod.",
+            (
+                "0/3 nodes are available: 3 Insufficient memory. preemption: 0/3 nodes are available: 3 No preemption "
+                "victims found for incoming pod."
+            ),
         ),
     ],
 )

@@ -7,14 +7,14 @@ import subprocess
 
 import pytest
 
+from codenb.demo import WorldThread
+
 pytestmark = pytest.mark.parts
 
 
 @pytest.fixture(scope="module")
 def world():
     """A world whose clock runs: kubectl waits for things to happen."""
-    from codenb.demo import WorldThread
-
     with WorldThread("oom") as served:
         yield served
 
@@ -45,7 +45,9 @@ def test_get_shows_the_failing_state(run):
     assert "node-1" in wide
 
 
-@pytest.mark.parametrize("kinds", ["svc,ep,endpointslices,cm,secret,sa,quota", "nodes,ns,sc,pv", "pvc,sts,ds,job,cj,hpa,pdb"])
+@pytest.mark.parametrize(
+    "kinds", ["svc,ep,endpointslices,cm,secret,sa,quota", "nodes,ns,sc,pv", "pvc,sts,ds,job,cj,hpa,pdb"]
+)
 def test_get_understands_short_names_and_every_kind(run, kinds):
     """Discovery and tables of what the shop has and of what it has not."""
     run("get", kinds, "-n", "shop")

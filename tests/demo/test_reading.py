@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from kubernetes import aio
 from kubernetes.client import ApiException
 
 from codenb.demo import WorldThread
@@ -44,7 +45,7 @@ def test_discovery_names_every_resource_with_its_verbs(http_):
 
 
 def test_kubectl_gets_the_plain_discovery_when_it_prefers_the_aggregated(http_):
-    """kubectl asks for aggregated discovery first and must be able to read what comes instead."""
+    """It asks for the aggregated one first and must be able to read what comes instead."""
     accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
     assert http_("GET", "/apis", accept=accept)[1]["kind"] == "APIGroupList"
 
@@ -190,8 +191,6 @@ def test_logs_of_what_does_not_exist_are_refused_in_the_real_words(core):
 
 async def test_the_asynchronous_client_reads_the_same_pods(world, core):
     """The servers use kubernetes.aio, people's scripts the synchronous client."""
-    from kubernetes import aio
-
     async with await aio.config.new_client_from_config(str(world.kubeconfig)) as client:
         found = await aio.client.CoreV1Api(client).list_namespaced_pod("shop")
     assert names(found) == names(core.list_namespaced_pod("shop"))

@@ -6,6 +6,10 @@ import threading
 import time
 
 import pytest
+from kubernetes import watch
+from kubernetes.client import CoreV1Api
+
+from codenb.demo import WorldThread
 
 MERGE = "application/merge-patch+json"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/shop/deployments"
@@ -25,9 +29,9 @@ def test_a_watch_tells_what_happened_since_a_resource_version(http_):
     assert events[0]["object"]["kind"] == "Deployment"
 
 
-def test_a_watch_without_a_version_begins_with_everything(http_):
+def test_a_watch_without_a_version_begins_with_everything(steady):
     """As the real server does."""
-    events = http_.watch(DEPLOYMENTS)
+    events = steady.watch(DEPLOYMENTS)
     assert {(event["type"], event["object"]["metadata"]["name"]) for event in events} == {
         ("ADDED", "cart"),
         ("ADDED", "catalog"),
@@ -55,9 +59,9 @@ def test_a_version_that_is_too_old_is_an_error_event_with_410(world, http_, mani
     assert event["object"]["message"].startswith(f"too old resource version: {since} (")
 
 
-def test_an_informer_that_lists_by_watching_gets_its_mark(http_):
+def test_an_informer_that_lists_by_watching_gets_its_mark(steady):
     """Without it `kubectl rollout status` waits for ever; found by trying kubectl 1.37."""
-    events = http_.watch(
+    events = steady.watch(
         DEPLOYMENTS, sendInitialEvents="true", allowWatchBookmarks="true", resourceVersionMatch="NotOlderThan"
     )
     marks = [event for event in events if event["type"] == "BOOKMARK"]
@@ -67,9 +71,6 @@ def test_an_informer_that_lists_by_watching_gets_its_mark(http_):
 
 def test_the_official_client_watches_a_scaling_as_it_happens(serve, talk):
     """On a clock that runs, watchers hear of pods without anybody asking."""
-    from kubernetes import watch
-    from kubernetes.client import CoreV1Api
-
     world = serve("healthy", frozen=False)
     core = CoreV1Api(talk.client(world))
     since = core.list_namespaced_pod("shop").metadata.resource_version
@@ -87,15 +88,13 @@ def test_the_official_client_watches_a_scaling_as_it_happens(serve, talk):
 
 
 @pytest.mark.parametrize("query", ["resourceVersion=abc", "resourceVersion=1&labelSelector=(", "timeoutSeconds=soon"])
-def test_a_watch_that_cannot_be_understood_is_400(http_, query):
+def test_a_watch_that_cannot_be_understood_is_400(steady, query):
     """Before the stream begins, while there is still a status to answer with."""
-    assert http_("GET", f"{DEPLOYMENTS}?watch=1&{query}")[0] == 400
+    assert steady("GET", f"{DEPLOYMENTS}?watch=1&{query}")[0] == 400
 
 
 def test_a_world_stops_although_somebody_watches(serve, talk):
     """An open watch kept a stopping server waiting for ever on Python 3.12."""
-    from codenb.demo import WorldThread
-
     with WorldThread("healthy", frozen=True) as world:
         watcher = threading.Thread(target=talk(world).watch, args=(PODS,), kwargs={"timeoutSeconds": 3600}, daemon=True)
         watcher.start()

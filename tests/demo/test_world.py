@@ -62,13 +62,18 @@ async def test_a_process_that_dies_at_its_start_is_told_in_one_line(monkeypatch)
 
 async def test_a_world_that_is_not_ready_in_time_is_ended():
     """A deadline that leaves a process behind would fill a machine."""
-    with pytest.raises(WorldError, match="not ready after 0.001 s"):
+    with pytest.raises(WorldError, match=r"not ready after 0\.001 s"):
         await World.start("oom", deadline_s=0.001)
 
 
 def started(*arguments, **options):
     return subprocess.Popen(
-        [*COMMAND, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+        [*COMMAND, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
     )
 
 

@@ -42,10 +42,10 @@ def test_a_new_object_gets_its_identity_and_its_defaults(http_):
     assert made["status"] == {}
 
 
-def test_a_name_that_is_taken_is_409(http_):
+def test_a_name_that_is_taken_is_409(steady):
     """Word for word, with the details that clients read."""
-    _, cart = http_("GET", f"{DEPLOYMENTS}/cart")
-    status, body = http_("POST", DEPLOYMENTS, {**cart, "metadata": {"name": "cart"}})
+    _, cart = steady("GET", f"{DEPLOYMENTS}/cart")
+    status, body = steady("POST", DEPLOYMENTS, {**cart, "metadata": {"name": "cart"}})
     assert status == 409
     assert body["message"] == 'deployments.apps "cart" already exists'
     assert body["details"] == {"name": "cart", "group": "apps", "kind": "deployments"}
@@ -79,18 +79,19 @@ def test_the_current_resource_version_is_accepted_and_only_spec_changes_raise_th
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "kind"),
+    ("method", "path", "body"),
     [
-        ("POST", DEPLOYMENTS, web(), "application/json"),
-        ("PATCH", CHECKOUT, {"spec": {"replicas": 9}}, MERGE),
-        ("PATCH", f"{CHECKOUT}/scale", {"spec": {"replicas": 9}}, MERGE),
-        ("DELETE", CHECKOUT, None, "application/json"),
-        ("DELETE", DEPLOYMENTS, None, "application/json"),
+        ("POST", DEPLOYMENTS, web()),
+        ("PATCH", CHECKOUT, {"spec": {"replicas": 9}}),
+        ("PATCH", f"{CHECKOUT}/scale", {"spec": {"replicas": 9}}),
+        ("DELETE", CHECKOUT, None),
+        ("DELETE", DEPLOYMENTS, None),
     ],
 )
-def test_a_dry_run_answers_and_keeps_nothing(world, http_, method, path, body, kind):
+def test_a_dry_run_answers_and_keeps_nothing(world, http_, method, path, body):
     """A preview that changed something would be the worst bug of all."""
     _, before = http_("GET", DEPLOYMENTS)
+    kind = MERGE if method == "PATCH" else "application/json"
     status, _ = http_(method, f"{path}?dryRun=All", body, kind=kind)
     assert status in (200, 201)
     world.advance(10)
@@ -98,17 +99,17 @@ def test_a_dry_run_answers_and_keeps_nothing(world, http_, method, path, body, k
     assert world.writes("deployments", "checkout") == 0
 
 
-def test_a_dry_run_shows_the_object_as_it_would_be_under_its_old_resource_version(http_):
+def test_a_dry_run_shows_the_object_as_it_would_be_under_its_old_resource_version(steady):
     """As the recording of a real server has it; a digest over it must not depend on a version that is never stored."""
-    _, before = http_("GET", f"{CHECKOUT}/scale")
-    _, after = http_("PATCH", f"{CHECKOUT}/scale?dryRun=All", {"spec": {"replicas": 5}}, kind=MERGE)
+    _, before = steady("GET", f"{CHECKOUT}/scale")
+    _, after = steady("PATCH", f"{CHECKOUT}/scale?dryRun=All", {"spec": {"replicas": 5}}, kind=MERGE)
     assert after == before | {"spec": {"replicas": 5}}
 
 
-def test_a_delete_with_dry_run_in_its_body_keeps_the_object(http_):
-    """kubectl sends the option in the body, the Python client in the query."""
-    assert http_("DELETE", CHECKOUT, {"dryRun": ["All"]})[0] == 200
-    assert http_("GET", CHECKOUT)[0] == 200
+def test_a_delete_with_dry_run_in_its_body_keeps_the_object(steady):
+    """The option comes in the body from kubectl, in the query from the Python client."""
+    assert steady("DELETE", CHECKOUT, {"dryRun": ["All"]})[0] == 200
+    assert steady("GET", CHECKOUT)[0] == 200
 
 
 def test_strategic_merge_changes_one_container_by_name_and_one_variable_by_name(http_):
@@ -132,16 +133,16 @@ def test_a_merge_patch_replaces_lists_and_null_removes(http_):
     assert after["metadata"]["labels"] == {"app": "checkout", "new": "yes"}
 
 
-def test_a_json_patch_whose_test_fails_is_422_and_changes_nothing(http_):
+def test_a_json_patch_whose_test_fails_is_422_and_changes_nothing(steady):
     """As the recording of a real server has it."""
     operations = [
         {"op": "replace", "path": "/spec/replicas", "value": 1},
         {"op": "test", "path": "/spec/replicas", "value": 99},
     ]
-    status, body = http_("PATCH", CHECKOUT, operations, kind=JSON_PATCH)
+    status, body = steady("PATCH", CHECKOUT, operations, kind=JSON_PATCH)
     assert (status, body["reason"]) == (422, "Invalid")
     assert body["message"] == "the server rejected our request due to an error in our request"
-    assert http_("GET", CHECKOUT)[1]["spec"]["replicas"] == 3
+    assert steady("GET", CHECKOUT)[1]["spec"]["replicas"] == 3
 
 
 def test_a_json_patch_is_applied_in_order(http_):
@@ -173,19 +174,19 @@ def test_a_json_patch_is_applied_in_order(http_):
         ),
     ],
 )
-def test_an_invalid_deployment_is_422_with_its_cause(http_, body, field, reason):
+def test_an_invalid_deployment_is_422_with_its_cause(steady, body, field, reason):
     """The cause names the field, so that an editor or a model can mend it."""
-    status, answer = http_("POST", DEPLOYMENTS, body)
+    status, answer = steady("POST", DEPLOYMENTS, body)
     assert (status, answer["reason"]) == (422, "Invalid")
     assert [(cause["field"], cause["reason"]) for cause in answer["details"]["causes"]] == [(field, reason)]
     assert answer["message"].startswith('Deployment.apps "web" is invalid: ')
 
 
-def test_several_causes_come_in_one_answer_in_the_real_words(http_):
+def test_several_causes_come_in_one_answer_in_the_real_words(steady):
     """As the recording of a real server has it."""
     body = web(replicas=-1, labels={"app": "other"})
     body["spec"]["template"]["spec"]["containers"] = []
-    _, answer = http_("POST", DEPLOYMENTS, body)
+    _, answer = steady("POST", DEPLOYMENTS, body)
     assert answer["message"] == (
         'Deployment.apps "web" is invalid: [spec.replicas: Invalid value: -1: must be greater than or equal to 0, '
         'spec.template.metadata.labels: Invalid value: {"app":"other"}: `selector` does not match template `labels`, '
@@ -193,10 +194,10 @@ def test_several_causes_come_in_one_answer_in_the_real_words(http_):
     )
 
 
-def test_a_selector_cannot_be_changed(http_):
+def test_a_selector_cannot_be_changed(steady):
     """Its pods would be orphaned."""
     patch = {"spec": {"selector": {"matchLabels": {"app": "x"}}, "template": {"metadata": {"labels": {"app": "x"}}}}}
-    status, answer = http_("PATCH", CHECKOUT, patch, kind=MERGE)
+    status, answer = steady("PATCH", CHECKOUT, patch, kind=MERGE)
     assert status == 422
     assert "field is immutable" in answer["message"]
 
@@ -217,17 +218,17 @@ def test_a_selector_cannot_be_changed(http_):
         web(image=7),
     ],
 )
-def test_a_body_that_cannot_be_decoded_is_400(http_, body):
+def test_a_body_that_cannot_be_decoded_is_400(steady, body):
     """Whatever is sent, the answer is a Status and the server lives."""
-    status, answer = http_("POST", DEPLOYMENTS, body)
+    status, answer = steady("POST", DEPLOYMENTS, body)
     assert (status, answer["kind"], answer["reason"]) == (400, "Status", "BadRequest")
 
 
-def test_an_unknown_field_is_refused_when_strictness_is_asked_for(http_):
-    """kubectl asks for it: a typo must not be dropped silently."""
+def test_an_unknown_field_is_refused_when_strictness_is_asked_for(steady):
+    """As kubectl asks: a typo must not be dropped silently."""
     body = web()
     body["spec"]["replicaz"] = 3
-    status, answer = http_("POST", f"{DEPLOYMENTS}?fieldValidation=Strict&dryRun=All", body)
+    status, answer = steady("POST", f"{DEPLOYMENTS}?fieldValidation=Strict&dryRun=All", body)
     assert status == 400
     assert answer["message"] == (
         'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field '
@@ -242,30 +243,30 @@ def test_an_unknown_field_is_refused_when_strictness_is_asked_for(http_):
         ("application/apply-patch+yaml", 501, "NotImplemented"),
     ],
 )
-def test_a_patch_of_another_kind_is_refused(http_, kind, status, reason):
+def test_a_patch_of_another_kind_is_refused(steady, kind, status, reason):
     """Server-side apply comes later; until then it is refused rather than imitated."""
-    answer = http_("PATCH", CHECKOUT, {"a": 1}, kind=kind)
+    answer = steady("PATCH", CHECKOUT, {"a": 1}, kind=kind)
     assert (answer[0], answer[1]["reason"]) == (status, reason)
 
 
-def test_a_body_over_the_limit_is_413(http_):
+def test_a_body_over_the_limit_is_413(steady):
     """What is read is bounded."""
-    assert http_("POST", DEPLOYMENTS, b" " * (3 * 1024 * 1024 + 1))[0] == 413
+    assert steady("POST", DEPLOYMENTS, b" " * (3 * 1024 * 1024 + 1))[0] == 413
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("PUT", DEPLOYMENTS), ("POST", CHECKOUT), ("POST", "/api/v1/pods"), ("BREW", CHECKOUT)]
 )
-def test_a_method_that_a_path_does_not_have_is_405(http_, method, path):
+def test_a_method_that_a_path_does_not_have_is_405(steady, method, path):
     """Not 404: the resource is there."""
-    status, answer = http_(method, path, {})
+    status, answer = steady(method, path, {})
     assert (status, answer["reason"]) == (405, "MethodNotAllowed")
 
 
-def test_an_object_in_a_namespace_that_is_not_there_is_404(http_):
+def test_an_object_in_a_namespace_that_is_not_there_is_404(steady):
     """The namespace is named, not the object."""
     path = DEPLOYMENTS.replace("shop", "nowhere")
-    status, answer = http_("POST", path, web())
+    status, answer = steady("POST", path, web())
     assert (status, answer["message"]) == (404, 'namespaces "nowhere" not found')
 
 

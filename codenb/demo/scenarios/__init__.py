@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ def check_name(name: str) -> None:
         raise BadInput(f"there is no scenario {name!r}: choose one of {', '.join(names())}")
 
 
+@cache
 def load(name: str) -> Scenario:
     """Read a scenario.
 
