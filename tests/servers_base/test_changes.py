@@ -294,6 +294,17 @@ async def test_a_write_that_fails_says_how_much_is_known(server: Server, mode: s
     assert kept.outcome
     assert kept.outcome.status == status
     assert ("read Counter shop/checkout back" in text(result)) is (status == "unknown")
+    assert SECRET not in kept.outcome.message + text(result)
+
+
+async def test_a_change_whose_system_answers_too_much_is_applied_all_the_same(server: Server):
+    """The size of an answer must not turn a change that was made into an error."""
+    async with Client(server.mcp, elicitation_callback=Person()) as client:
+        result = await client.call_tool("fail", {"name": "checkout", "how": "chatty"})
+
+    outcome = Outcome.from_dict(result.structured_content)
+    assert outcome.status == "applied"
+    assert "not kept" in str(outcome.answer)
 
 
 async def test_a_caller_who_cancels_does_not_stop_the_change(server: Server, toy: Toy, mode: str):

@@ -219,7 +219,9 @@ class Toy:
         async def write() -> JsonValue:
             if how == "forbidden":
                 raise PermissionMissing(f"you may not write {name}: ask for a role with verb 'patch'")
-            raise OSError("connection reset")
+            if how == "chatty":
+                return "x" * 2_000_000
+            raise OSError(f"connection reset, token {SECRET}")
 
         entity = Entity(kind="Counter", namespace="shop", name=name)
         return Change(summary="fail", entity=entity, before=1, after=2).written_by(write)

@@ -68,13 +68,13 @@ def _answer(result: CallToolResult, redactor: Redactor, tool: str, limit: int) -
 
 def refusal(error: Exception, redactor: Redactor, tool: str, *, changes: bool, log: logging.Logger) -> CallToolResult:
     """Say in one line why a call failed; what is no error of ours is logged as well, with its traceback."""
-    reason = _ours((isinstance(error, RefusedBySdk) and error.__cause__) or error)
+    reason: BaseException = ours((isinstance(error, RefusedBySdk) and error.__cause__) or error)
     about: dict[str, Any] = {}
     outcome: Outcome | None = None
     if isinstance(reason, NotApplied):
         outcome = reason.outcome
         about = {"status": outcome.status, "reference": outcome.reference}
-        reason = _ours(reason.__cause__ or reason)
+        reason = ours(reason.__cause__ or reason)
     if isinstance(reason, ValidationError) and not isinstance(error, UnexpectedToolError):
         reason = wrong_argument(reason, tool)
     elif changes and isinstance(reason, RefusedBySdk):
@@ -103,6 +103,7 @@ def one_line(text: str) -> str:
 
 def said(error: BaseException, tool: str) -> tuple[str, str]:
     """The message of an error, and its name in our tree."""
+    error = ours(error)
     if isinstance(error, CodenbError):
         return str(error), type(error).__name__
     if isinstance(error, RefusedBySdk):
@@ -110,11 +111,11 @@ def said(error: BaseException, tool: str) -> tuple[str, str]:
     return f"internal error in tool {tool}: {type(error).__name__}: {error}", "ToolError"
 
 
-def _ours(error: BaseException) -> BaseException:
+def ours(error: BaseException) -> BaseException:
     """The first error of ours in a group, such as a task group raises; else the error itself."""
     if not isinstance(error, BaseExceptionGroup):
         return error
-    inner = [_ours(one) for one in error.exceptions]
+    inner = [ours(one) for one in error.exceptions]
     return next((one for one in inner if isinstance(one, CodenbError)), error)
 
 

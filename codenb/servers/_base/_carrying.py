@@ -17,6 +17,7 @@ from typing import Any
 import anyio
 from pydantic import JsonValue
 
+from codenb.canonical import canonical_json
 from codenb.errors import (
     AnswerTooLarge,
     ChangesOff,
@@ -29,12 +30,15 @@ from codenb.errors import (
     ProtocolFault,
 )
 from codenb.models.change import Outcome, OutcomeStatus, Preview
-from codenb.servers._base._answers import NotApplied, said
+from codenb.redaction import Redactor
+from codenb.servers._base._answers import NotApplied, one_line, ours, said
 from codenb.servers._base._moved import what_moved
 from codenb.servers._base._plans import ChangeTool, Planner
 from codenb.servers._base._store import Claim, PreviewStore
 
 TRIES = 3
+
+_ANSWER_BYTES = 100_000
 
 _LOST = (ConnectionLost, DeadlineExceeded, ProtocolFault, AnswerTooLarge)
 """Errors of a write that may have been made all the same."""
@@ -49,6 +53,7 @@ class _Attempt:
 
     claim: Claim
     started_at: datetime
+    redactor: Redactor
     writing: bool = False
 
     @property
@@ -67,12 +72,19 @@ class _Attempt:
             answer=answer,
         )
 
+    def shown(self, answer: JsonValue) -> JsonValue:
+        """What the system answered, without secrets; one too large to keep is said to be so, the change being made."""
+        redacted: JsonValue = self.redactor.value(answer)
+        size = len(canonical_json(redacted))
+        return redacted if size <= _ANSWER_BYTES else f"{size:,} bytes, not kept"
+
     def failure(self, error: BaseException) -> Outcome:
         """What is known of the change after this error."""
-        message = said(error, self.preview.call.tool)[0]
-        if not self.writing or isinstance(error, Conflict):
+        reason = ours(error)
+        message = one_line(self.redactor.text(said(reason, self.preview.call.tool)[0]))
+        if not self.writing or isinstance(reason, Conflict):
             return self.outcome("refused", message=message)
-        if isinstance(error, CodenbError) and not isinstance(error, _LOST):
+        if isinstance(reason, CodenbError) and not isinstance(reason, _LOST):
             return self.outcome("failed", message=message)
         return self.outcome(
             "unknown",
@@ -142,7 +154,8 @@ class Carrier:
     async def _carry_out(
         self, tool: ChangeTool, arguments: Mapping[str, Any], slot: str, reference: str
     ) -> tuple[Outcome, Exception | None]:
-        attempt = _Attempt(await self.store.claim(reference, slot), datetime.now(UTC))
+        redactor = self.planner.settings().redactor()
+        attempt = _Attempt(await self.store.claim(reference, slot), datetime.now(UTC), redactor)
         problem: Exception | None = None
         try:
             async with asyncio.timeout(self.timeout_s) as deadline:
@@ -178,8 +191,7 @@ class Carrier:
                 if not left:
                     raise
             else:
-                redacted: JsonValue = self.planner.settings().redactor().value(answer)
-                return redacted
+                return attempt.shown(answer)
         raise AssertionError("the last try returns or raises")
 
     async def _settle(self, attempt: _Attempt, outcome: Outcome) -> None:

@@ -20,7 +20,7 @@ from codenb.models.change import Outcome, Preview
 from codenb.models.target import Place, ServerAbout
 from codenb.redaction import Redactor
 from codenb.servers._base import _marks
-from codenb.servers._base._answers import ANSWER_BYTES
+from codenb.servers._base._answers import ANSWER_BYTES, one_line
 from codenb.servers._base._asking import asking, hints_of, principal
 from codenb.servers._base._carrying import Carrier
 from codenb.servers._base._mcp import KernelServer
@@ -144,11 +144,10 @@ class Server:
         """What this server says of itself; a place that cannot be told is part of the answer."""
         try:
             place = await self.place() if self._place is not None else None
+            namespaces, why = self._planner.may_change(place or await self.place())
         except CodenbError as error:
-            return ServerAbout(
-                name=self.name, version=self.version, place_problem=str(error), changes_reason=str(error)
-            )
-        namespaces, why = self._planner.may_change(place or await self.place())
+            problem = one_line(str(error))
+            return ServerAbout(name=self.name, version=self.version, place_problem=problem, changes_reason=problem)
         return ServerAbout(name=self.name, version=self.version, place=place, changes=namespaces, changes_reason=why)
 
     async def preview(self, reference: str) -> Preview | None:
