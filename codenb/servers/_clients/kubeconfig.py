@@ -99,7 +99,8 @@ def _read(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"the kubeconfig {path} is not YAML{line}: {getattr(error, 'problem', error)}") from error
+        reason = " ".join(str(getattr(error, "problem", error)).split())
+        raise ConfigError(f"the kubeconfig {path} is not YAML{line}: {reason}") from error
     if found is not None and not isinstance(found, dict):
         raise ConfigError(f"the kubeconfig {path} holds no mapping: expected clusters, contexts and users")
     return found or {}

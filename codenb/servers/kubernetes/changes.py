@@ -101,8 +101,8 @@ async def undone(cluster: Cluster, name: str, namespace: str, revision: int | No
     wanted = max((one for one in older if one < present), default=max(older)) if revision is None else revision
     if wanted not in older:
         there = ", ".join(map(str, sorted(older)))
-        what = "is the present revision" if wanted == present else "has no revision"
-        raise BadInput(f"{wanted} {what} of {entity}: choose one of {there}")
+        what = "is the present one" if wanted == present else "is not kept"
+        raise BadInput(f"revision {wanted} of {entity} {what}: choose one of {there}")
     patch = _Patch(cluster, resource, _back_to(resource, older[wanted]), form="json")
     told = _Told(
         summary=f"roll {entity} back from revision {present} to {wanted}",

@@ -157,7 +157,8 @@ def shown(found: Object) -> dict[str, Any]:
         told["annotations"] = {key: value for key, value in notes.items() if key != _LAST_APPLIED}
     kept = {**found, "metadata": told}
     if found.get("kind") == "Secret":
-        kept |= {part: _sizes(found[part]) for part in _SECRET_PARTS if isinstance(found.get(part), Mapping)}
+        held = [kept.pop(part) for part in _SECRET_PARTS if isinstance(kept.get(part), Mapping)]
+        kept["keys"] = [f"{key} ({len(str(value))} characters)" for values in held for key, value in values.items()]
         kept["metadata"].pop("annotations", None)  # operators keep copies of the values there
     return kept
 
@@ -242,8 +243,3 @@ def _state(one: Object) -> str:
         return f"{bad[0].type} {bad[0].status}: {bad[0].reason}"
     good = next((told.get("type") for told in status.get("conditions") or () if told.get("status") == "True"), "")
     return str(good)
-
-
-def _sizes(values: Mapping[str, Any]) -> dict[str, str]:
-    """What may be said of a Secret's values: how long they are, as the API server carries them."""
-    return {key: f"<hidden: {len(str(value))} characters>" for key, value in values.items()}

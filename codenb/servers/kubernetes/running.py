@@ -85,7 +85,7 @@ class Container(Part):
         ports: Such as `http 8080/TCP`.
         requests: Resources it is scheduled by, such as `{"memory": "64Mi"}`.
         limits: Resources it may not exceed.
-        env: Literal values by name; `from ConfigMap app key LEVEL` for references, `<hidden>` where the name says
+        env: Literal values by name; `<from ConfigMap app key LEVEL>` for references, `<hidden>` where the name says
             that it is a secret.
         probes: Such as `{"readiness": "http-get :8080/ready"}`.
     """

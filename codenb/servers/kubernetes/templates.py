@@ -77,7 +77,7 @@ def _env(one: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for number, source in enumerate(one.get("envFrom") or []):
         what, reference = next(iter(_sources(source)), ("", {}))
-        found[f"envFrom {number + 1}"] = f"from {what} {reference.get('name', '')}"
+        found[f"envFrom {number + 1}"] = f"<from {what} {reference.get('name', '')}>"
     for variable in one.get("env") or []:
         found[str(variable.get("name"))] = env_value(variable)
     return found
@@ -87,9 +87,9 @@ def env_value(variable: Mapping[str, Any]) -> str:
     """The value of an environment variable as it may be shown: where it comes from, or hidden where it is secret."""
     source = variable.get("valueFrom") or {}
     for what, reference in _sources(source):
-        return f"from {what} {reference.get('name', '')} key {reference.get('key', '')}"
+        return f"<from {what} {reference.get('name', '')} key {reference.get('key', '')}>"
     if field := source.get("fieldRef") or source.get("resourceFieldRef"):
-        return f"from {field.get('fieldPath') or field.get('resource')}"
+        return f"<from {field.get('fieldPath') or field.get('resource')}>"
     return HIDDEN if is_secret_name(str(variable.get("name"))) else str(variable.get("value", ""))
 
 

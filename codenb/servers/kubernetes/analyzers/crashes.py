@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from codenb.models import Cause, Entity, Finding, Remedy
 from codenb.servers.kubernetes.analyzers._case import Case, changeable, lines_like, made
-from codenb.servers.kubernetes.snapshot import HIDDEN, ContainerState, Pod, Workload
+from codenb.servers.kubernetes.snapshot import ContainerState, Pod, Workload
 
 _NO_COMMAND = re.compile(
     r"executable file not found|exec(?:ve|) ?(?:format error|failed)|exec: \"|command not found|: not found$"
@@ -124,7 +124,7 @@ def _env_remedies(case: Case, workload: Workload, container: str, name: str, roo
         return [words]
     group = f"environment of {root}"
     remedies = case.back(workload, group, f"which had {name}")
-    if changeable(workload) and value and value != HIDDEN and not value.startswith(("from ", "<redacted:")):
+    if changeable(workload) and value and not value.startswith("<"):  # hidden, redacted, or from elsewhere
         text = f"set {name} to {value!r} again, as the previous revision had it"
         values = {"env": {name: value}}
         remedies.insert(0, case.patched(workload, container, values, text=text, group=group))
