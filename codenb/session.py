@@ -19,13 +19,14 @@ from codenb.models import Answer, ContextBundle, Outcome, Place, Proposal, Serve
 from codenb.views import Badge, Block, Field, Progress, Shown, Table, Text, Tone, View
 
 if TYPE_CHECKING:
+    from mcp.server import MCPServer
+
     from codenb.actions import Approver, Outcomes
     from codenb.config import Settings
     from codenb.demo import World
     from codenb.experts import Expert
     from codenb.host import Calls, Host, Prompts, Resources, Tools
     from codenb.models.opinion import QuestionKind
-    from codenb.servers import Server
 
 _ABOUT_S = 5.0
 """How long connecting waits for a server to say which cluster it acts on, in seconds."""
@@ -224,7 +225,12 @@ class Session(Shown):
         ]
         blocks.append(Table(["server", "transport", "state", "tools", "protocol"], rows, caption="Servers"))
         blocks += [Text(f"{row.server}: {row.problem}", Tone.BAD) for row in status if row.problem]
-        return View(title="codenb session", badges=badges, subtitle=str(self.settings.home), blocks=blocks)
+        return View(title="codenb session", badges=badges, subtitle=self._subtitle(), blocks=blocks)
+
+    def _subtitle(self) -> str:
+        if self.world:
+            return f"scenario {self.world.scenario.name}: {self.world.scenario.title}"
+        return str(self.settings.home)
 
     def _no_place(self) -> str:
         return next((one.place_problem for one in self.about if one.place_problem), "none of the servers acts on one")
@@ -312,7 +318,7 @@ async def _connect_project(folder: str | Path | None) -> Session:
     return Session(host, settings, await asyncio.gather(*(_about(host, name) for name in own)))
 
 
-async def _opened(settings: Settings, kubernetes: Callable[[], Server]) -> Host:
+async def _opened(settings: Settings, kubernetes: Callable[[], MCPServer]) -> Host:
     from codenb.host import Host  # noqa: PLC0415  loaded by now, off the event loop
 
     host = Host(settings, servers={"kubernetes": kubernetes} if "kubernetes" in settings.servers else {})
@@ -341,10 +347,10 @@ def _load_servers() -> None:
     import codenb.servers.kubernetes.server  # noqa: F401, PLC0415
 
 
-def _kubernetes(settings: Settings, kubeconfig: Path | None, context_name: str | None) -> Server:
-    from codenb.servers import kubernetes  # noqa: PLC0415
+def _kubernetes(settings: Settings, kubeconfig: Path | None, context_name: str | None) -> MCPServer:
+    from codenb.servers.kubernetes.server import server  # noqa: PLC0415
 
-    return kubernetes.server(settings, kubeconfig=kubeconfig, context=context_name)
+    return server(settings, kubeconfig=kubeconfig, context=context_name).mcp
 
 
 def _target(target: Target | Mapping[str, Any] | None, fields: Mapping[str, Any]) -> Target:

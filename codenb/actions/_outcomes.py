@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
 from codenb.models import ContextBundle, Outcome
@@ -92,7 +93,7 @@ class Outcomes(Shown, Sequence[Outcome]):
         blocks: list[Block] = []
         for one in self._outcomes:
             shown = one.view()
-            blocks.append(Fold(f"{one.status}: {shown.title}", shown, open=True))
+            blocks.append(Fold(f"{one.status}: {shown.title}", replace(shown, title=""), open=True))
         if self.difference:
             blocks.append(Table(["what is different now"], [(line,) for line in self.difference]))
         if not self._outcomes:

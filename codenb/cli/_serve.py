@@ -20,9 +20,9 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.name not in _SERVERS:
         raise BadInput(f"there is no built-in server {arguments.name!r}: serve {', '.join(_SERVERS)}")
-    from codenb.servers import kubernetes, serve_stdio  # noqa: PLC0415  heavy, and a wrong name should not wait for it
+    from codenb.servers import serve_stdio  # noqa: PLC0415  heavy, and a wrong name should not wait for it
+    from codenb.servers.kubernetes.server import server  # noqa: PLC0415
 
     kubeconfig = Path(arguments.kubeconfig) if arguments.kubeconfig else None
-    server = kubernetes.server(config.load(), kubeconfig=kubeconfig, context=arguments.context)
-    asyncio.run(serve_stdio(server))
+    asyncio.run(serve_stdio(server(config.load(), kubeconfig=kubeconfig, context=arguments.context)))
     return 0

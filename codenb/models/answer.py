@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
 
@@ -169,22 +170,28 @@ class Answer(Model):
             blocks += [Quote(one.quote, one.item) for one in consensus.tallies[0].evidence[:4]]
         for tally in consensus.dissent:
             against = [Quote(one.quote, one.item) for one in tally.evidence[:2]]
-            inner = View(title=tally.key, subtitle=", ".join(tally.experts), blocks=against)
+            inner = View(title="", subtitle=", ".join(tally.experts), blocks=against)
             blocks.append(Fold(f"dissent: {tally.key} ({', '.join(tally.experts)})", inner, open=True))
-        blocks += [
-            Fold(f"proposal: {proposal.view().title}", proposal.view(), open=True) for proposal in self.proposals
-        ]
-        if self.recommendations:
-            rows = [(one.text, ", ".join(one.by)) for one in self.recommendations]
+        for number, proposal in enumerate(self.proposals, start=1):
+            inner = proposal.view()
+            summary = f"proposal {number} of {len(self.proposals)}: {inner.title}"
+            blocks.append(Fold(summary, replace(inner, title=""), open=True))
+        proposed = {proposal.why for proposal in self.proposals}
+        rows = [(one.text, ", ".join(one.by)) for one in self.recommendations if one.text not in proposed]
+        if rows:
             blocks.append(Table(["recommendation", "by"], rows))
-        inner = View(title="opinions", blocks=[Cards([opinion.view() for opinion in self.opinions])])
+        inner = View(title="", blocks=[Cards([opinion.view() for opinion in self.opinions])])
         blocks.append(Fold(f"who said what: {consensus.valid} of {consensus.asked} opinions count", inner))
-        cost = "cost unknown" if self.cost_usd is None else f"{self.cost_usd:.4f} USD"
         place = f", {self.place.kind} {self.place.name}" if self.place else ""
-        blocks.append(Field("took", f"{self.wall_ms / 1000:.2f} s, {cost}"))
+        blocks.append(Field("took", f"{self.wall_ms / 1000:.2f} s, {self._cost()}"))
         return View(
             title=f"{shown.title}: {self.question.text}",
             badges=[*shown.badges, Badge(self.question.kind)],
             subtitle=f"{self.target}{place}",
             blocks=blocks,
         )
+
+    def _cost(self) -> str:
+        if not any(opinion.model_requested for opinion in self.opinions):
+            return "no model was asked"
+        return "cost unknown" if self.cost_usd is None else f"{self.cost_usd:.4f} USD"

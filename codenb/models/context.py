@@ -107,7 +107,7 @@ class ContextItem(Model):
             lines = self.text.splitlines()
             shown = "\n".join(lines[:_SHOWN_LINES])
             more = f"\n… {len(lines) - _SHOWN_LINES} more lines: .data has them" if len(lines) > _SHOWN_LINES else ""
-            inner = View(title=self.tool, blocks=[Code(shown + more)])
+            inner = View(title="", blocks=[Code(shown + more)])
             blocks.append(Fold(f"what {self.server} said ({self.tokens_kept:,} tokens)", inner))
         return View(
             title=self.server,

@@ -111,16 +111,18 @@ class ToolResult(Model):
 
     def _structured(self) -> list[Block]:
         rows = self.rows()
-        plain = (
-            {key: value for key, value in self.data.items() if not isinstance(value, dict | list)}
-            if isinstance(self.data, dict)
-            else {}
-        )
         if rows == [self.data] or not rows:
             return [Code(as_yaml(self.data))]
-        columns = list(dict.fromkeys(key for row in rows[:_MOST_ROWS] for key in row))[:_MOST_COLUMNS]
-        cells = [[_cell(row.get(column)) for column in columns] for row in rows[:_MOST_ROWS]]
-        fields: list[Block] = [Field(key, _cell_text(value)) for key, value in plain.items()]
+        shown = rows[:_MOST_ROWS]
+        names = dict.fromkeys(key for row in shown for key in row)
+        columns = [key for key in names if _told(shown, key)][:_MOST_COLUMNS]
+        cells = [[_cell(row.get(column)) for column in columns] for row in shown]
+        beside = self.data.items() if isinstance(self.data, dict) else ()
+        fields: list[Block] = [
+            Field(key, _cell_text(value))
+            for key, value in beside
+            if value not in (None, "") and not isinstance(value, dict | list)
+        ]
         return [*fields, Table(columns, cells, cut=max(0, len(rows) - _MOST_ROWS))]
 
 
@@ -128,6 +130,11 @@ def _objects(value: JsonValue) -> list[dict[str, Any]]:
     """The value, where it is a list of objects only."""
     rows = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
     return rows if isinstance(value, list) and len(rows) == len(value) else []
+
+
+def _told(rows: list[dict[str, Any]], column: str) -> bool:
+    """Whether any row has something in this column; a table is narrow enough without empty ones."""
+    return any(row.get(column) not in (None, "", [], {}) for row in rows)
 
 
 def _cell(value: Any) -> str | int | float | None:
