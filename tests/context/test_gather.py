@@ -91,7 +91,7 @@ async def test_no_server_fails_or_holds_up_the_others(tmp_path: Path) -> None:
     async with in_process(tmp_path, good, holey, slow, denied, broken) as host:
         lines: list[str] = []
 
-        bundle = await gather(host, SHOP, per_server_s=1.5, progress=lines.append)
+        bundle = await gather(host, SHOP, per_server_s=3, progress=lines.append)
 
     assert statuses(bundle) == {
         "good.gather_context": "ok",
@@ -102,7 +102,7 @@ async def test_no_server_fails_or_holds_up_the_others(tmp_path: Path) -> None:
     }
     assert bundle.missing["denied.gather_context"] == "denied: may not list pods in shop: ask for a role that can"
     assert "nodes" in bundle.missing["holey.gather_context: part"]
-    assert "1.5 s" in bundle.missing["slow.gather_context"]
+    assert "3 s" in bundle.missing["slow.gather_context"]
     assert "no route to shop" in bundle.missing["broken.gather_context"]
     assert bundle.place == PLACE
     assert len(lines) == 5
@@ -111,7 +111,7 @@ async def test_no_server_fails_or_holds_up_the_others(tmp_path: Path) -> None:
 async def test_the_whole_deadline_wins_over_each_servers(tmp_path: Path) -> None:
     """A notebook's cell ends when it was said to."""
     async with in_process(tmp_path, good, slow) as host:
-        bundle = await gather(host, SHOP, per_server_s=60, deadline_s=1.5)
+        bundle = await gather(host, SHOP, per_server_s=60, deadline_s=3)
 
     assert statuses(bundle) == {"good.gather_context": "ok", "slow.gather_context": "timeout"}
 

@@ -175,6 +175,7 @@ def test_a_cut_is_told_in_words() -> None:
 
     kept = len(trimmed.data["events"])
     assert trimmed.trims[0].method == f"events: {28 - kept} of 28 left out, oldest first"
+    assert trimmed.cuts == (trimmed.trims[0].method,)
     assert trimmed.data["events"][-1]["last_at"] == "2026-01-28"
 
 
