@@ -21,6 +21,7 @@ _REPLICATED = frozenset({"Deployment", "ReplicaSet", "StatefulSet"})
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _NAME_LIMIT = 253
+_HIGHEST_PORT = 65535
 _NOT_A_NAME = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
     "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
@@ -31,6 +32,22 @@ _NOT_A_LABEL = (
     "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
+# The shapes of a container's fields, and what is in its lists.
+_LISTS: dict[str, type] = {
+    "args": str,
+    "command": str,
+    "env": dict,
+    "envFrom": dict,
+    "ports": dict,
+    "volumeMounts": dict,
+}
+_SHAPES: dict[str, tuple[type, str]] = {
+    "image": (str, "string"),
+    "name": (str, "string"),
+    "resources": (dict, "v1.ResourceRequirements"),
+    **dict.fromkeys(("livenessProbe", "readinessProbe", "startupProbe"), (dict, "v1.Probe")),
+    **dict.fromkeys(_LISTS, (list, "a list")),
+}
 # Roles are paths of their own making, as `system:node`.
 _FREE_NAMES = frozenset({"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"})
 
@@ -95,14 +112,16 @@ def _check_types(kind: Kind, obj: Obj) -> None:
 
 
 def _check_container_types(kind: Kind, at: str, container: Obj) -> None:
-    for name in ("image", "name"):
-        if not isinstance(container.get(name, ""), str):
+    for field, (shape, name) in _SHAPES.items():
+        if not isinstance(container.get(field) or shape(), shape):
             raise _undecodable(
-                kind, f"json: cannot unmarshal {_go_type(container[name])} into {at}.{name} of type string"
+                kind, f"json: cannot unmarshal {_go_type(container[field])} into {at}.{field} of type {name}"
             )
-    for variable in container.get("env") or []:
-        if not isinstance(variable, dict) or not isinstance(variable.get("value", ""), str):
-            raise _undecodable(kind, f"json: cannot unmarshal a value into {at}.env of type v1.EnvVar: values are text")
+    for field, part in _LISTS.items():
+        if not all(isinstance(entry, part) for entry in container.get(field) or []):
+            raise _undecodable(kind, f"json: cannot unmarshal an entry of {at}.{field}")
+    if not all(isinstance(variable.get("value", ""), str) for variable in container.get("env") or []):
+        raise _undecodable(kind, f"json: cannot unmarshal a value into {at}.env of type v1.EnvVar: values are text")
     for amounts in (dig(container, "resources", "requests") or {}, dig(container, "resources", "limits") or {}):
         for amount in amounts.values():
             try:
@@ -132,8 +151,18 @@ def _causes(kind: Kind, obj: Obj, before: Obj | None) -> Iterator[Cause]:
         yield from _pod_causes(path, pod)
     if kind.kind == "Pod" and before is not None:
         yield from _pod_update_causes(obj, before)
-    if kind.kind == "Service" and not dig(obj, "spec", "ports") and dig(obj, "spec", "clusterIP") != "None":
+    if kind.kind == "Service":
+        yield from _port_causes(obj)
+
+
+def _port_causes(service: Obj) -> Iterator[Cause]:
+    spec = service["spec"]
+    if not spec.get("ports") and spec.get("clusterIP") != "None" and spec.get("type") != "ExternalName":
         yield _required("spec.ports")
+    for index, port in enumerate(spec.get("ports") or []):
+        number = port.get("port")
+        if not isinstance(number, int) or not 0 < number <= _HIGHEST_PORT:
+            yield _invalid(f"spec.ports[{index}].port", number, "must be between 1 and 65535, inclusive")
 
 
 def _name_causes(kind: Kind, obj: Obj) -> Iterator[Cause]:

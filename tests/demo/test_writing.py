@@ -224,6 +224,35 @@ def test_a_body_that_cannot_be_decoded_is_400(steady, body):
     assert (status, answer["kind"], answer["reason"]) == (400, "Status", "BadRequest")
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ports": "80"},
+        {"env": "A=1"},
+        {"resources": "much"},
+        {"resources": {"limits": ["1Gi"]}},
+        {"readinessProbe": "yes"},
+        {"envFrom": [7]},
+        {"envFrom": "settings"},
+        {"command": "nginx"},
+    ],
+)
+def test_a_field_of_another_shape_is_400_and_the_world_lives(steady, wrong):
+    """What a typed decoder would refuse must not reach the controllers."""
+    status, answer = steady("POST", DEPLOYMENTS + "?dryRun=All", web(**wrong))
+    assert (status, answer["reason"]) == (400, "BadRequest")
+    assert steady("GET", CHECKOUT)[0] == 200
+
+
+@pytest.mark.parametrize("port", [{"name": "http"}, {"port": "80"}, {"port": 0}, {"port": 70000}])
+def test_a_port_of_a_service_is_a_number_that_can_be_a_port(steady, port):
+    """The endpoints are made from it."""
+    body = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"ports": [port]}}
+    status, answer = steady("POST", "/api/v1/namespaces/shop/services", body)
+    assert status == 422
+    assert answer["details"]["causes"][0]["field"] == "spec.ports[0].port"
+
+
 def test_an_unknown_field_is_refused_when_strictness_is_asked_for(steady):
     """As kubectl asks: a typo must not be dropped silently."""
     body = web()

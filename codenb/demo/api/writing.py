@@ -13,7 +13,7 @@ from codenb.demo.defaults import fill
 from codenb.demo.deletion import delete
 from codenb.demo.kinds import EVENT, NAMESPACE, NEW_EVENT, POD, Kind
 from codenb.demo.live import Live
-from codenb.demo.objects import Obj, clone, dig, name_of, uid_of
+from codenb.demo.objects import Obj, clone, name_of, uid_of
 from codenb.demo.status import bad_request, conflict, forbidden, method_not_allowed, not_embedded, success
 from codenb.demo.validation import check
 
@@ -72,24 +72,17 @@ def _store(live: Live, request: Request, change: Callable[[Obj], Any]) -> Obj:
 
 def _prepared(live: Live, request: Request, sent: Obj, before: Obj | None) -> Obj:
     kind = request.target.kind
-    _check_shape(kind, sent)
-    if request.http.query.get("fieldValidation") == "Strict":
-        strictness.check(kind, sent)
-    obj = fill(_stored(kind), sent)
-    check(kind, obj, before)
+    try:
+        if request.http.query.get("fieldValidation") == "Strict":
+            strictness.check(kind, sent)
+        obj = fill(_stored(kind), sent)
+        check(kind, obj, before)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # A real server decodes into types; here the first use of a field finds that it has another shape.
+        what = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
+        raise bad_request(f"{what}: a field has the wrong type: {error}") from error
     live.admission.check(kind, obj, before)
     return obj
-
-
-def _check_shape(kind: Kind, sent: Obj) -> None:
-    spec = sent.get("spec", {})
-    template = dig(sent, "spec", "template", default={})
-    for value in (spec, template, dig(template, "spec", default={}), dig(template, "metadata", default={})):
-        if not isinstance(value, dict):
-            raise bad_request(
-                f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: json: cannot unmarshal '
-                f"{type(value).__name__} into a field that is an object"
-            )
 
 
 def _mapping(body: Any) -> Obj:
