@@ -55,7 +55,7 @@ class _Telling:
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
         self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        self.width = max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size((100, 24)).columns))
+        self.width = max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size((_WIDEST, 24)).columns))
         self.namespace: dict[str, Any] = {}
         self.steps: list[Step] = []
 

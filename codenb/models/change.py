@@ -26,7 +26,7 @@ class ToolCall(Model):
 
     def __str__(self) -> str:
         arguments = redactor().value(self.arguments)  # a call is shown in cells and reports, which are copied further
-        shown = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+        shown = ", ".join(f"{key}={value!r}" for key, value in arguments.items() if value is not None)
         return f"{self.server}.{self.tool}({shown})"
 
     def view(self) -> View:
