@@ -45,7 +45,12 @@ class Link(Protocol):
 
 
 class Connection:
-    """Opened by the first who needs it; of no further use once `usable` is false."""
+    """Opened by the first who needs it; of no further use once `usable` is false.
+
+    Attributes:
+        fault: What ended it, where something went wrong.
+        explain_opening: What the transport knows of why opening fails or takes so long.
+    """
 
     def __init__(
         self,
@@ -75,7 +80,7 @@ class Connection:
         self._leave = asyncio.Event()
         self._requests: set[asyncio.Task[Any]] = set()
         self._retired = False
-        self._explain_opening: Explains = lambda error: None  # noqa: ARG005  nothing is known before it is tried
+        self.explain_opening: Explains = lambda error: None  # noqa: ARG005  nothing is known before it is tried
         self.fault: CodenbError | None = None
 
     @property
@@ -133,7 +138,7 @@ class Connection:
                 client = await self.open()
                 return await self._outcome(what, loop.create_task(send()), sent)
         except TimeoutError as error:
-            if known := (sent[0] if sent else self._explain_opening)(error):
+            if known := (sent[0] if sent else self.explain_opening)(error):
                 raise known from error
             waited = loop.time() - started
             raise DeadlineExceeded(f"{what} did not answer within {waited:.1f} s: allow more time") from error
@@ -185,7 +190,7 @@ class Connection:
         return self.fault
 
     async def _own(self, opened: asyncio.Future[Client]) -> None:
-        explain = self._explain_opening = self._link.watch()
+        explain = self.explain_opening = self._link.watch()
         try:
             with anyio.fail_after(self._open_s) as opening:
                 async with Client(

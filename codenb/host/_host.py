@@ -61,7 +61,6 @@ class Host:
         """
         factories = dict(servers or {})
         configured = {name: ServerSettings(name, "builtin") for name in factories} | dict(settings.servers)
-        self._settings = settings
         self._redactor = settings.redactor()
         self._peers = {
             name: Peer(
@@ -140,6 +139,7 @@ class Host:
             ToolError: The tool said no.
             ServerError: What went wrong on the way.
         """
+        # Not validated: arguments that are no JSON data are reported, and recorded, like anything else that is wrong.
         call = ToolCall.model_construct(server=server, tool=tool, arguments=dict(arguments or {}))
         entry = Entry("tool", server, tool, {"arguments": call.arguments}, fresh=fresh)
         return await self._recorded(entry, lambda entry: self._answered(entry, call, timeout_s))
@@ -168,7 +168,7 @@ class Host:
         """The tools of one server, or of all; of all, a server that fails is named in `problems`."""
 
         async def listed(peer: Peer) -> Iterable[ToolInfo]:
-            return await peer.tools(asyncio.timeout(peer.timeout_s))
+            return await peer.tools(None)
 
         return Tools(*await self._each(server, "tools/list", listed))
 

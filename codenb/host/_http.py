@@ -31,6 +31,8 @@ from codenb.redaction import Redactor
 
 _CONNECT_S = 15.0
 _REASON = 300
+_EVENT_OVER_LIMIT = re.compile(r"Server-sent event exceeded the \d+ byte limit")
+"""How the SDK words it; it has no class of its own for it."""
 _DESCRIPTION = re.compile(r'error_description="([^"]*)"')
 _STAND_INS = frozenset({"Server returned an error response", "Not Found", "Session terminated"})
 
@@ -139,7 +141,7 @@ class HttpLink:
                 f"{self._server} at {self._shown} does not permit this ({said}): ask its owner for the right, "
                 f"or use other credentials in {self._where}"
             )
-        if exchange.over_limit or "byte limit" in str(error):
+        if exchange.over_limit or _EVENT_OVER_LIMIT.search(str(error)):
             return AnswerTooLarge(too_large(self._server, self._limit))
         if isinstance(error, httpx2.TransportError):
             reason = one_line(str(error)) or type(error).__name__

@@ -17,12 +17,14 @@ _GRACE_S = 2.0
 
 
 def main() -> None:
-    """Keep the list until the input ends, then end what is still on it."""
+    """Keep the list until it is empty, or until the input ends; then end what is still on it."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     groups: set[int] = set()
     for line in sys.stdin.buffer:
         (groups.add if line.startswith(b"+") else groups.discard)(int(line[1:]))
+        if not groups:
+            return  # whoever told us has no further servers, and starts another keeper when it has
     for group in groups:
         _send(group, signal.SIGTERM)
     until = time.monotonic() + _GRACE_S

@@ -28,8 +28,8 @@ async def resources_of(peer: Peer) -> list[ResourceInfo]:
     async def fetch(client: Client) -> list[ResourceInfo]:
         plain = await _pages(client.list_resources, "resources")
         templates = await _pages(client.list_resource_templates, "resource_templates")
-        return [_resource(peer.name, one, str(one.uri)) for one in plain] + [
-            _resource(peer.name, one, one.uri_template, template=True) for one in templates
+        return [_resource(peer, one, str(one.uri)) for one in plain] + [
+            _resource(peer, one, one.uri_template, template=True) for one in templates
         ]
 
     return await peer.ask(f"{peer.name} resources/list", fetch, asyncio.timeout(peer.timeout_s))
@@ -43,7 +43,7 @@ async def prompts_of(peer: Peer) -> list[PromptInfo]:
             PromptInfo(
                 server=peer.name,
                 name=one.name,
-                description=one.description or "",
+                description=peer.redactor.text(one.description or ""),
                 arguments=tuple(f"{arg.name}{'*' if arg.required else ''}" for arg in one.arguments or ()),
             )
             for one in await _pages(client.list_prompts, "prompts")
@@ -70,12 +70,12 @@ async def _pages(fetch: Callable[..., Awaitable[Any]], field: str) -> list[Any]:
     return items
 
 
-def _resource(server: str, one: Any, uri: str, *, template: bool = False) -> ResourceInfo:
+def _resource(peer: Peer, one: Any, uri: str, *, template: bool = False) -> ResourceInfo:
     return ResourceInfo(
-        server=server,
+        server=peer.name,
         uri=uri,
         name=one.name,
-        description=one.description or "",
+        description=peer.redactor.text(one.description or ""),
         mime_type=one.mime_type or "",
         template=template,
     )

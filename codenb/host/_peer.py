@@ -18,7 +18,7 @@ from mcp.server import MCPServer
 from mcp_types import Tool
 
 from codenb.config import Limits, ServerSettings
-from codenb.errors import CodenbError, ConfigError, ConnectFailed, UnknownTool
+from codenb.errors import CodenbError, ConfigError, ConnectFailed, DeadlineExceeded, UnknownTool
 from codenb.host._connection import Connection, Link
 from codenb.host._faults import Explains
 from codenb.host._http import HttpLink
@@ -62,11 +62,12 @@ class Peer:
         self.timeout_s = settings.timeout_s or limits.timeout_s
         self.limit = limits.answer_bytes
         self._home = home
-        self._redactor = redactor
+        self.redactor = redactor
         self._factory = factory
         self._connections: set[Connection] = set()
         self._shared: Connection | None = None
         self._tools: tuple[ToolInfo, ...] | None = None
+        self._listing: asyncio.Task[None] | None = None
         self._problem = settings.problem or ""
 
     @property
@@ -76,7 +77,7 @@ class Peer:
 
     async def open(self) -> None:
         """Open the shared connection and list the tools, so that the first call need not."""
-        await self.tools(asyncio.timeout(self.timeout_s))
+        await self.tools(None)
 
     async def ask(self, what: str, request: Callable[[Client], Awaitable[T]], deadline: asyncio.Timeout) -> T:
         """Make one request over the shared connection; see `Connection.ask`."""
@@ -93,11 +94,22 @@ class Peer:
         """A connection for one change; whoever takes it ends it."""
         return self._connected(elicit)
 
-    async def tools(self, deadline: asyncio.Timeout) -> tuple[ToolInfo, ...]:
-        """What it offers, asked once a connection."""
-        if self._tools is None or self._shared is None or not self._shared.usable:
-            listed = await self.ask(f"{self.name} tools/list", listed_tools, deadline)
-            self._tools = tuple(self._info(tool) for tool in listed)
+    async def tools(self, until: float | None) -> tuple[ToolInfo, ...]:
+        """What it offers, asked once a connection however many wait for it.
+
+        Args:
+            until: Loop time; None is the server's own time-out.
+        """
+        while self._tools is None or self._shared is None or not self._shared.usable:
+            if self._listing is None:
+                self._listing = asyncio.ensure_future(self._list())
+                self._listing.add_done_callback(self._listed)
+            try:
+                async with asyncio.timeout_at(until):
+                    await asyncio.shield(self._listing)
+            except TimeoutError as error:
+                known = self._shared.explain_opening(error) if self._shared else None
+                raise known or DeadlineExceeded(f"{self.name} did not answer in time: allow more time") from error
         return self._tools
 
     async def tool(self, name: str, until: float) -> ToolInfo:
@@ -111,7 +123,7 @@ class Peer:
             UnknownTool: The message names the nearest.
         """
         known = self._tools is not None
-        for tool in await self.tools(asyncio.timeout_at(until)):
+        for tool in await self.tools(until):
             if tool.name == name:
                 return tool
         if known:
@@ -171,10 +183,10 @@ class Peer:
                 settings.url,
                 headers=settings.headers,
                 limit=self.limit,
-                redactor=self._redactor,
+                redactor=self.redactor,
                 where=where,
             )
-        log = ServerLog(self._home / ".mcp" / "logs" / f"{_file_name(self.name)}.log", self._redactor)
+        log = ServerLog(self._home / ".mcp" / "logs" / f"{_file_name(self.name)}.log", self.redactor)
         return StdioLink(
             self.name,
             settings.command,
@@ -183,9 +195,18 @@ class Peer:
             cwd=settings.cwd,
             limit=settings.line_limit_bytes,
             log=log,
-            redactor=self._redactor,
+            redactor=self.redactor,
             where=where,
         )
+
+    async def _list(self) -> None:
+        listed = await self.ask(f"{self.name} tools/list", listed_tools, asyncio.timeout(self.timeout_s))
+        self._tools = tuple(self._info(tool) for tool in listed)
+
+    def _listed(self, listing: asyncio.Task[None]) -> None:
+        self._listing = None
+        if not listing.cancelled():
+            listing.exception()  # also where nobody waits for it any more
 
     def _info(self, tool: Tool) -> ToolInfo:
         meta = tool.meta or {}
@@ -195,8 +216,8 @@ class Peer:
         return ToolInfo(
             server=self.name,
             name=tool.name,
-            title=self._redactor.text(tool.title or ""),
-            description=self._redactor.text(tool.description or ""),
+            title=self.redactor.text(tool.title or ""),
+            description=self.redactor.text(tool.description or ""),
             kind=kind,
             read_only=kind == "reads" if self.builtin else kind != "changes" and self.settings.is_read_only(tool.name),
             input_schema=tool.input_schema,

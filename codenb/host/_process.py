@@ -114,7 +114,8 @@ class _Keeper:
         self._tell(f"-{group}\n")
         if not self._groups and self._process and self._process.stdin:
             self._process.stdin.close()
-            self._process.wait()  # it has nothing left to do, and takes some milliseconds to leave
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_GRACE_S)  # it has nothing left to do, and takes some milliseconds to leave
             self._process = None
 
     def _tell(self, line: str) -> None:

@@ -38,6 +38,18 @@ async def test_fifty_calls_at_once_share_one_connection(plain_host: Host, journa
     assert len({line for line in journal.lines() if line.startswith("waiting")}) == 1
 
 
+async def test_a_server_is_opened_and_listed_once_however_many_ask(
+    make_host: Callable[..., Host], raw: Callable[..., ServerSettings], tmp_path: Path
+) -> None:
+    """Ten first calls at once started ten listings; a server that cannot start must not be started ten times."""
+    host = make_host(raw("dies-at-once", str(tmp_path / "starts")))
+
+    results = await asyncio.gather(*(host.call("raw", "go") for _ in range(10)), return_exceptions=True)
+
+    assert all(isinstance(result, ConnectFailed) for result in results)
+    assert (tmp_path / "starts").read_text() == "started\n"
+
+
 async def test_a_cancelled_call_is_cancelled_on_the_server_and_the_connection_stays(
     plain_host: Host, journal: Journal
 ) -> None:

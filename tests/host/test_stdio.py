@@ -107,7 +107,7 @@ async def test_a_program_that_says_nothing_is_given_up(make_host: MakeHost) -> N
     """Opening has a deadline of its own; the process does not outlive it."""
     settings = ServerSettings("mute", "stdio", command="sleep", args=("600",), timeout_s=0.3)
 
-    with pytest.raises(ServerError, match="did not answer within"):
+    with pytest.raises(ServerError, match="did not answer"):
         await make_host(settings).call("mute", "go")
 
 

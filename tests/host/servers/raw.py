@@ -58,6 +58,10 @@ if HOW == "stubborn":
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
     child = subprocess.Popen([sys.executable, "-c", deaf])
     Path(sys.argv[2]).write_text(f"{os.getpid()} {child.pid}")
+if HOW == "dies-at-once":
+    with Path(sys.argv[2]).open("a") as file:
+        file.write("started\n")
+    sys.exit(1)
 if HOW == "banner":
     say("Welcome to the server!")
 if HOW == "noisy":
