@@ -41,22 +41,33 @@ class Column:
 
 def columns(table: Table) -> list[Column]:
     """The table by columns, within the limits; short rows are filled up, long ones get columns without a heading."""
-    rows = table.rows[:MAX_ROWS]
-    count = min(_width(table), MAX_COLUMNS)
+    kept = table.rows[:MAX_ROWS]
     return [
         _column(
-            table.columns[at] if at < len(table.columns) else "", [row[at] if at < len(row) else None for row in rows]
+            table.columns[at] if at < len(table.columns) else "", [row[at] if at < len(row) else None for row in kept]
         )
-        for at in range(count)
+        for at in range(min(_width(table), MAX_COLUMNS))
     ]
+
+
+def rows(laid_out: Sequence[Column]) -> list[list[Cell]]:
+    """The cells by rows."""
+    return [list(row) for row in zip(*(column.cells for column in laid_out), strict=True)]
+
+
+def headed(laid_out: Sequence[Column]) -> bool:
+    """Whether any column has a heading; a plain list has none."""
+    return any(column.heading for column in laid_out)
 
 
 def left_out(table: Table) -> str:
     """What of the table is not shown, as a sentence; empty when all is."""
-    rows = table.cut + max(0, len(table.rows) - MAX_ROWS)
+    if not table.rows and table.cut <= 0:
+        return "no rows"
+    further_rows = table.cut + max(0, len(table.rows) - MAX_ROWS)
     further = [
         counted(number, noun)
-        for number, noun in ((rows, "further row"), (max(0, _width(table) - MAX_COLUMNS), "further column"))
+        for number, noun in ((further_rows, "further row"), (max(0, _width(table) - MAX_COLUMNS), "further column"))
         if number > 0
     ]
     return f"{' and '.join(further)} not shown" if further else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from html import escape
 
-from codenb.views._cells import Column, columns, left_out, percent, share_of
+from codenb.views._cells import Cell, Column, columns, headed, left_out, percent, rows, share_of
 from codenb.views._compare import Gap, Line, compare
 from codenb.views._data import Badge, Cards, Code, Diff, Fold, Image, Link, Quote, Table, Text, Tone, View
 from codenb.views._group import Bars, Fields, Group, Left, grouped
@@ -39,15 +39,18 @@ def _view(view: View) -> str:
 def _title(view: View) -> str:
     # Not a heading element: JupyterLab would list every output in the notebook's table of contents.
     separator = ' <span class="cnb-sep">·</span> '  # parts title and badges where styles are stripped
-    parts = [f"<strong>{_e(inline(view.title))}</strong>", *map(_badge, view.badges)]
+    title = [f"<strong>{_e(inline(view.title))}</strong>"] if view.title else []
+    parts = [*title, *map(_badge, view.badges)]
+    if not parts:
+        return ""
     return f'<p class="cnb-title" role="heading" aria-level="3">{separator.join(parts)}</p>'
 
 
 def _block(item: Group) -> str:  # noqa: C901, PLR0911 - one line for each kind
     match item:
         case Fields():
-            rows = (f"<dt>{_e(inline(it.label))}</dt><dd>{_prose(it.value, it.tone)}</dd>" for it in item.items)
-            return f"<dl>{''.join(rows)}</dl>"
+            pairs = (f"<dt>{_e(inline(it.label))}</dt><dd>{_prose(it.value, it.tone)}</dd>" for it in item.items)
+            return f"<dl>{''.join(pairs)}</dl>"
         case Bars():
             return _bars(item)
         case Table():
@@ -103,35 +106,28 @@ def _prose(text: str, tone: Tone = Tone.PLAIN) -> str:
 
 
 def _bars(bars: Bars) -> str:
-    rows = []
+    items = []
     for bar in bars.items:
         fill = f'<span class="cnb-fill" style="width:{share_of(bar.share):.1%}"></span>'
-        rows.append(
+        items.append(
             f'<li class="cnb-{bar.tone}"><span class="cnb-label">{_sign(bar.tone)}{_e(inline(bar.label))}</span> '
             f'<span class="cnb-track">{fill}</span> <span class="cnb-share">{_e(percent(bar.share))}</span></li>'
         )
-    return f'<ul class="cnb-bars">{"".join(rows)}</ul>'
+    return f'<ul class="cnb-bars">{"".join(items)}</ul>'
 
 
 def _table(table: Table) -> str:
     laid_out = columns(table)
     caption = f"<caption>{_e(inline(table.caption))}</caption>" if table.caption else ""
-    head = "".join(f'<th scope="col"{_numeric(column)}>{_e(column.heading)}</th>' for column in laid_out)
-    rows = (
-        "".join(f"<tr>{''.join(_cell(column, at) for column in laid_out)}</tr>" for at in range(len(laid_out[0].cells)))
-        if laid_out
-        else ""
-    )
+    headings = "".join(f'<th scope="col"{_numeric(column)}>{_e(column.heading)}</th>' for column in laid_out)
+    head = f"<thead><tr>{headings}</tr></thead>" if headed(laid_out) else ""
+    body = "".join(f"<tr>{''.join(map(_cell, laid_out, row))}</tr>" for row in rows(laid_out))
     cut = left_out(table)
-    foot = f'<tfoot><tr><td colspan="{len(laid_out)}">{_e(cut)}</td></tr></tfoot>' if cut else ""
-    return (
-        f'<div class="cnb-scroll"><table class="cnb-table">{caption}<thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody>{foot}</table></div>"
-    )
+    foot = f'<tfoot><tr><td colspan="{max(1, len(laid_out))}">{_e(cut)}</td></tr></tfoot>' if cut else ""
+    return f'<div class="cnb-scroll"><table class="cnb-table">{caption}{head}<tbody>{body}</tbody>{foot}</table></div>'
 
 
-def _cell(column: Column, at: int) -> str:
-    cell = column.cells[at]
+def _cell(column: Column, cell: Cell) -> str:
     if not cell.badge:
         return f"<td{_numeric(column)}>{_e(cell.text)}</td>"
     short = ' class="cnb-short"' if len(cell.text) <= _SHORT else ""

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from html import escape
 from urllib.parse import quote
 
-from codenb.views._cells import Cell, columns, left_out, percent
+from codenb.views._cells import Cell, columns, left_out, percent, rows
 from codenb.views._compare import Gap, compare
 from codenb.views._data import Cards, Code, Diff, Fold, Image, Link, Quote, Table, Text, Tone, View
 from codenb.views._group import Bars, Fields, Group, Left, grouped
@@ -104,7 +104,7 @@ def _table(table: Table) -> list[str]:
     lines = [
         _row(_escaped(column.heading) for column in laid_out),
         _row("---:" if column.numeric else "---" for column in laid_out),
-        *(_row(_cell(column.cells[at]) for column in laid_out) for at in range(len(laid_out[0].cells))),
+        *(_row(map(_cell, row)) for row in rows(laid_out)),
     ]
     return [_inline(table.caption), "\n".join(lines), left_out(table)]
 

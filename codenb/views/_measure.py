@@ -6,9 +6,11 @@ Annex 11, East Asian Width); the ambiguous ones are counted as one, as terminals
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _BREAK_AFTER = "-/,.:;=_&?"
+_PAINT = re.compile(r"\x1b\[\d+m")  # ours: codes from outside were dropped or named before
 
 
 def width_of(text: str) -> int:
@@ -42,8 +44,8 @@ def shorten(text: str, width: int) -> str:
 
 
 def pad(text: str, width: int, *, right: bool = False) -> str:
-    """The text with spaces up to the width, before it where `right`."""
-    spaces = " " * max(0, width - width_of(text))
+    """The text, painted or not, with spaces up to the width; they stand before it where `right`."""
+    spaces = " " * max(0, width - width_of(_PAINT.sub("", text)))
     return spaces + text if right else text + spaces
 
 

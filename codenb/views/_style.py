@@ -38,7 +38,8 @@ system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif))}
 .cnb .cnb-title{display:flex;flex-wrap:wrap;align-items:baseline;gap:4px 8px;font-size:14px;line-height:1.4}
 .cnb .cnb-title strong{font-weight:600;min-width:0;overflow-wrap:anywhere}
 .cnb .cnb-sub,.cnb .cnb-cut,.cnb figcaption,.cnb caption{color:var(--cnb-mute);font-size:12px;font-style:normal}
-.cnb .cnb-sub,.cnb .cnb-text{max-width:84ch;overflow-wrap:anywhere}
+.cnb .cnb-sub{overflow-wrap:anywhere}
+.cnb .cnb-text{max-width:84ch;overflow-wrap:anywhere}
 .cnb .cnb-sep{display:none}
 .cnb .cnb-badge{display:inline-block;max-width:100%;padding:0 7px;border-radius:9px;font-size:12px;line-height:18px;
 overflow-wrap:break-word;font-weight:400;

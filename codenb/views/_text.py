@@ -114,7 +114,7 @@ def _fields(fields: Fields, width: int, paint: Paint) -> list[str]:
         for at in range(max(len(left), len(right))):
             name = left[at] if at < len(left) else ""
             value = right[at] if at < len(right) else ""
-            lines.append(f"{paint.dim(name)}{' ' * (column - width_of(name) + 2)}{value}".rstrip(" "))
+            lines.append(f"{pad(paint.dim(name), column)}  {value}".rstrip(" "))
     return lines
 
 

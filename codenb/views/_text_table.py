@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
-from codenb.views._cells import Cell, Column, columns, left_out
-from codenb.views._data import Badge, Table, Tone
+from codenb.views._cells import Cell, Column, columns, headed, left_out, rows
+from codenb.views._data import Badge, Table
 from codenb.views._measure import pad, shorten, width_of, wrap
 from codenb.views._outside import inline
 from codenb.views._paint import Paint
@@ -51,37 +52,38 @@ def _least(column: Column) -> int:
 
 
 def _grid(laid_out: Sequence[Column], widths: Sequence[int], paint: Paint) -> list[str]:
-    headings = [wrap(column.heading, width) for column, width in zip(laid_out, widths, strict=True)]
-    lines = [paint.bold(line) for line in _row(headings, laid_out, widths, paint, [Tone.PLAIN] * len(widths))]
-    lines.append(paint.dim(_GAP.join("─" * width for width in widths)))
-    for at in range(len(laid_out[0].cells) if laid_out else 0):
-        cells = [column.cells[at] for column in laid_out]
-        texts = [_cell_lines(cell, width) for cell, width in zip(cells, widths, strict=True)]
-        lines += _row(texts, laid_out, widths, paint, [cell.tone for cell in cells])
+    lines: list[str] = []
+    if headed(laid_out):
+        headings = [wrap(column.heading, width) for column, width in zip(laid_out, widths, strict=True)]
+        lines += [paint.bold(line) for line in _row(headings, laid_out, widths)]
+        lines.append(paint.dim(_GAP.join("─" * width for width in widths)))
+    for row in rows(laid_out):
+        texts = [
+            [paint.tone(line, cell.tone) for line in _cell_lines(cell, width)]
+            for cell, width in zip(row, widths, strict=True)
+        ]
+        lines += _row(texts, laid_out, widths)
     return lines
 
 
-def _row(
-    texts: Sequence[list[str]],
-    laid_out: Sequence[Column],
-    widths: Sequence[int],
-    paint: Paint,
-    tones: Sequence[Tone],
-) -> list[str]:
+def _row(texts: Sequence[list[str]], laid_out: Sequence[Column], widths: Sequence[int]) -> list[str]:
     lines = []
-    for at in range(max(map(len, texts), default=0)):
-        pieces = []
-        for text, column, width, tone in zip(texts, laid_out, widths, tones, strict=True):
-            piece = text[at] if at < len(text) else ""
-            pieces.append(pad(piece, width, right=column.numeric).replace(piece, paint.tone(piece, tone), 1))
-        lines.append(_GAP.join(pieces).rstrip(" "))
+    for pieces in zip_longest(*texts, fillvalue=""):
+        padded = [
+            pad(piece, width, right=column.numeric)
+            for piece, column, width in zip(pieces, laid_out, widths, strict=True)
+        ]
+        lines.append(_GAP.join(padded).rstrip(" "))
     return lines
 
 
 def _records(laid_out: Sequence[Column], width: int) -> list[str]:
     lines: list[str] = []
-    for at in range(len(laid_out[0].cells) if laid_out else 0):
-        pieces = (f"{column.heading}: {_plain(column.cells[at])}" for column in laid_out)
+    for row in rows(laid_out):
+        pieces = (
+            f"{column.heading}: {_plain(cell)}" if column.heading else _plain(cell)
+            for column, cell in zip(laid_out, row, strict=True)
+        )
         first, *more = wrap(" · ".join(pieces), width - len(_GAP))
         lines += [f"▪ {first}", *(_GAP + line for line in more)]
     return lines

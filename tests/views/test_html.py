@@ -97,6 +97,16 @@ def test_a_table_has_a_caption_headed_columns_and_says_what_is_missing():
     assert "12 further rows not shown" in parsed.text
 
 
+def test_an_empty_table_says_so():
+    """Headings over nothing leave a reader wondering whether something failed."""
+    assert "no rows" in shown(Table(["pod"], [])).text
+
+
+def test_a_list_without_headings_has_no_empty_head():
+    """An empty row above a list looks like a missing answer, and is read aloud as one."""
+    assert "th" not in shown(Table([""], [["pods: 4 of 7 -> 7 of 7"]])).tags()
+
+
 def test_a_diff_has_its_signs_in_the_text():
     """On GitHub the colours are gone; a person must still see which line goes and which comes."""
     html = to_html(View("", blocks=[Diff("replicas: 3\n", "replicas: 6\n", "Deployment checkout")]))
