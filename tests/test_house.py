@@ -103,5 +103,5 @@ def test_what_make_installs_is_pinned_without_addresses():
 
 def _name(requirement: str) -> str:
     for mark in "[<>=!~; ":
-        requirement = requirement.split(mark)[0]
+        requirement = requirement.split(mark, maxsplit=1)[0]
     return requirement.lower().replace("_", "-")
