@@ -95,6 +95,13 @@ def test_nobody_who_votes_and_someone_who_abstains_is_insufficient():
     assert counted.not_seen == {"rules": ("kubernetes.gather_context",)}
 
 
+def test_missing_evidence_that_an_invalid_opinion_named_makes_it_insufficient():
+    """It did not vote, and still says what one would have to look at."""
+    counted = count(said("gpt", OOM, status="invalid", missing_evidence=("logs of checkout",)))
+
+    assert (counted.status, counted.valid) == ("INSUFFICIENT", 0)
+
+
 def test_nobody_who_votes_and_nobody_who_abstains_is_no_quorum():
     """Failures say nothing about the evidence."""
     assert count(said("gpt", status="error"), said("claude", status="refused")).status == "NO_QUORUM"
