@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mcp import Client
-from mcp.types import ElicitRequestParams, ElicitResult
+from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, Tool
 
 from codenb.config import load
 from codenb.demo import WorldThread
+from codenb.servers._base import Server
 from codenb.servers._clients.cluster import Cluster, shared
 from codenb.servers.kubernetes.server import server
 
@@ -57,22 +60,39 @@ async def changing(world: WorldThread) -> AsyncIterator[Cluster]:
         yield opened
 
 
-@pytest.fixture
-async def client(shop: WorldThread, tmp_path: Path) -> AsyncIterator[Client]:
-    """A client of the server on the shop."""
-    made = server(load(tmp_path, {}), kubeconfig=shop.kubeconfig)
-    async with Client(made.mcp) as opened:
-        yield opened
+Asked = Callable[[object, ElicitRequestParams], Awaitable[ElicitResult]]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Calls tools over a connection of its own each time: a client must be closed by the task that opened it."""
+
+    server: Server
+    asked: Asked | None = None
+
+    async def call_tool(self, tool: str, arguments: dict[str, Any]) -> CallToolResult:
+        """Call one tool."""
+        async with Client(self.server.mcp, elicitation_callback=self.asked) as client:
+            return await client.call_tool(tool, arguments)
+
+    async def list_tools(self) -> list[Tool]:
+        """Every tool."""
+        async with Client(self.server.mcp) as client:
+            return (await client.list_tools()).tools
+
+
+async def _approve(_context: object, asked: ElicitRequestParams) -> ElicitResult:
+    reference = asked.requested_schema["properties"]["preview"]["const"]
+    return ElicitResult(action="accept", content={"approve": True, "preview": reference, "grant": ""})
 
 
 @pytest.fixture
-async def approving(world: WorldThread, tmp_path: Path) -> AsyncIterator[Client]:
+def client(shop: WorldThread, cluster: Cluster, tmp_path: Path) -> Caller:
+    """A client of the server on the shop; `cluster` keeps the connection to it open meanwhile."""
+    return Caller(server(load(tmp_path, {}), kubeconfig=shop.kubeconfig))
+
+
+@pytest.fixture
+def approving(world: WorldThread, changing: Cluster, tmp_path: Path) -> Caller:
     """A client that approves whatever it is asked, on a shop that may be changed."""
-
-    async def approve(_context: object, asked: ElicitRequestParams) -> ElicitResult:
-        reference = asked.requested_schema["properties"]["preview"]["const"]
-        return ElicitResult(action="accept", content={"approve": True, "preview": reference, "grant": ""})
-
-    made = server(load(tmp_path, {}), kubeconfig=world.kubeconfig)
-    async with Client(made.mcp, elicitation_callback=approve) as opened:
-        yield opened
+    return Caller(server(load(tmp_path, {}), kubeconfig=world.kubeconfig), _approve)

@@ -71,7 +71,8 @@ def _forbidden(said: str, doing: str, where: str) -> CodenbError:
     if not match:
         # Admission answers 403 too: a quota, a policy, a webhook.
         return ChangeError(f"cannot {doing}: {where} refuses it: {said}")
-    resource = match["resource"] + (f".{match['group']}" if match["group"] else "")
+    plural, slash, subresource = match["resource"].partition("/")
+    resource = plural + (f".{match['group']}" if match["group"] else "") + slash + subresource
     scope = f"in namespace {match['namespace']!r}" if match["namespace"] else "at cluster scope"
     return PermissionMissing(
         f"cannot {doing}: {where} says no ({said}): ask for a role with verb {match['verb']!r} on {resource!r} {scope}"

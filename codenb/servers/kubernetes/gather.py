@@ -52,6 +52,7 @@ MOST_EVENTS = 40
 MOST_OTHERS = 30
 _PODS_ALIKE = 2
 _HEALTHY_PODS = 1
+_COUNTED = ("services", "endpoints", "pvcs", "storage_classes", "config_maps", "secrets")
 _RECENTLY = timedelta(hours=1)
 _EVERYDAY = frozenset({"Scheduled", "Pulling", "Pulled", "Created", "Started", "SuccessfulCreate", "SuccessfulDelete"})
 _NOISE = ("kube-root-ca.crt", "openshift-service-ca.crt", "sh.helm.release.v1.", "istio-ca-root-cert")
@@ -64,6 +65,7 @@ class Lists:
     found: dict[str, list[dict[str, Any]]]
     missing: dict[str, str]
     cut: tuple[str, ...]
+    unfinished: frozenset[str]
 
     def __getitem__(self, kind: str) -> list[dict[str, Any]]:
         return self.found.get(kind, [])
@@ -83,7 +85,7 @@ async def snapshot(cluster: Cluster, namespace: str, workload: str | None = None
         ConnectFailed: The cluster cannot be reached.
     """
     lists, place = await asyncio.gather(read(cluster, namespace), _place(cluster))
-    if not any(lists.found.values()):
+    if not any(found for kind, found in lists.found.items() if KINDS[kind].namespaced):
         await _require_namespace(cluster, namespace)
     now = datetime.now(UTC)
     owners = Owners(lists["ReplicaSet"], lists["Job"])
@@ -96,6 +98,8 @@ async def snapshot(cluster: Cluster, namespace: str, workload: str | None = None
     kept_pods = _kept_pods(pods, workload, now)
     revisions = facts.revisions(lists["ReplicaSet"])
     events = facts.events(lists["Event"], owners, {name_of(one): one for one in lists["Pod"]})
+    parts = _surroundings(lists, kept)
+    counts = {name: count for name, count in parts.pop("counts").items() if count is not None}
     logs, unread = await telling_logs(cluster, namespace, kept_pods, kept, now)
     return Snapshot(
         place=place,
@@ -105,24 +109,13 @@ async def snapshot(cluster: Cluster, namespace: str, workload: str | None = None
         summary=_summary(workloads, pods, sum(one.count for one in events if one.type == "Warning")),
         missing=lists.missing | unread,
         cut=(*lists.cut, *_cuts((len(workloads), len(kept), "workloads"), (len(pods), len(kept_pods), "pods"))),
+        counts=counts | ({"workloads": len(workloads)} if all(kind in lists.found for kind in _MAKERS) else {}),
         workloads=tuple(kept),
         pods=tuple(kept_pods),
         events=tuple(_kept_events(events)),
         logs=tuple(logs),
         replica_sets=tuple(_kept_revisions(revisions, kept)),
-        services=tuple(map(surroundings.service, lists["Service"][:MOST_OTHERS])),
-        endpoints=tuple(surroundings.endpoints(lists["EndpointSlice"])[:MOST_OTHERS]),
-        ingresses=tuple(map(surroundings.ingress, lists["Ingress"][:MOST_OTHERS])),
-        pvcs=tuple(map(surroundings.claim, lists["PersistentVolumeClaim"][:MOST_OTHERS])),
-        storage_classes=tuple(map(surroundings.storage_class, lists["StorageClass"])),
-        nodes=tuple(surroundings.nodes(lists["Node"])[:MOST_OTHERS]),
-        quotas=tuple(map(surroundings.quota, lists["ResourceQuota"])),
-        config_maps=_keys(lists["ConfigMap"]),
-        secrets=_keys(lists["Secret"]),
-        service_accounts=tuple(name_of(one) for one in lists["ServiceAccount"]),
-        autoscalers=tuple(map(surroundings.autoscaler, lists["HorizontalPodAutoscaler"])),
-        budgets=tuple(map(surroundings.budget, lists["PodDisruptionBudget"])),
-        network_policies=tuple(map(surroundings.network_policy, lists["NetworkPolicy"])),
+        **parts,
     )
 
 
@@ -133,7 +126,7 @@ async def read(cluster: Cluster, namespace: str) -> Lists:
         *(cluster.listed(kind, namespace if kind.namespaced else None, at_most=_AT_MOST[kind.kind]) for kind in kinds),
         return_exceptions=True,
     )
-    found, missing, cut = {}, {}, []
+    found, missing, unfinished = {}, {}, set()
     for kind, page in zip(kinds, pages, strict=True):
         if isinstance(page, CredentialsRejected | ConnectFailed | BadInput):
             raise page
@@ -143,9 +136,35 @@ async def read(cluster: Cluster, namespace: str) -> Lists:
             raise page
         else:
             found[kind.kind] = page.items
-            if page.cursor:
-                cut.append(f"{kind.plural}: the first {len(page.items)} were read")
-    return Lists(found, missing, tuple(cut))
+            unfinished |= {kind.kind} if page.cursor else set()
+    cut = tuple(f"{KINDS[kind].plural}: the first {len(found[kind])} were read" for kind in sorted(unfinished))
+    return Lists(found, missing, cut, frozenset(unfinished))
+
+
+def _surroundings(lists: Lists, kept: Sequence[Workload]) -> dict[str, Any]:
+    """What stands around the pods, a bounded number of each, and of what was read to the end how many there are."""
+    needed = {reference.name for one in kept for reference in one.references}
+    made: dict[str, tuple[str, list[Any]]] = {
+        "services": ("Service", [surroundings.service(one) for one in lists["Service"]]),
+        "endpoints": ("EndpointSlice", surroundings.endpoints(lists["EndpointSlice"])),
+        "ingresses": ("Ingress", [surroundings.ingress(one) for one in lists["Ingress"]]),
+        "pvcs": ("PersistentVolumeClaim", [surroundings.claim(one) for one in lists["PersistentVolumeClaim"]]),
+        "storage_classes": ("StorageClass", [surroundings.storage_class(one) for one in lists["StorageClass"]]),
+        "nodes": ("Node", surroundings.nodes(lists["Node"])),
+        "quotas": ("ResourceQuota", [surroundings.quota(one) for one in lists["ResourceQuota"]]),
+        "config_maps": ("ConfigMap", _keys(lists["ConfigMap"], needed)),
+        "secrets": ("Secret", _keys(lists["Secret"], needed)),
+        "service_accounts": ("ServiceAccount", [name_of(one) for one in lists["ServiceAccount"]]),
+        "autoscalers": ("HorizontalPodAutoscaler", [*map(surroundings.autoscaler, lists["HorizontalPodAutoscaler"])]),
+        "budgets": ("PodDisruptionBudget", [surroundings.budget(one) for one in lists["PodDisruptionBudget"]]),
+        "network_policies": ("NetworkPolicy", [surroundings.network_policy(one) for one in lists["NetworkPolicy"]]),
+    }
+    counts = {
+        name: len(there) if kind in lists.found and kind not in lists.unfinished else None
+        for name, (kind, there) in made.items()
+        if name in _COUNTED
+    }
+    return {name: tuple(there[:MOST_OTHERS]) for name, (_, there) in made.items()} | {"counts": counts}
 
 
 def suffers(pod: Pod, now: datetime) -> bool:
@@ -217,9 +236,10 @@ def _kept_revisions(revisions: Iterable[ReplicaSet], kept: Iterable[Workload]) -
     return [one for one in revisions if one.deployment in names]
 
 
-def _keys(found: Iterable[Object]) -> tuple[Keys, ...]:
-    wanted = [one for one in found if not name_of(one).startswith(_NOISE)]
-    return tuple(map(surroundings.keys, wanted[:MOST_OTHERS]))
+def _keys(found: Iterable[Object], needed: set[str]) -> list[Keys]:
+    """What a pod refers to comes first; what tools keep for themselves is left out."""
+    wanted = [one for one in found if name_of(one) in needed or not name_of(one).startswith(_NOISE)]
+    return [surroundings.keys(one) for one in sorted(wanted, key=lambda one: name_of(one) not in needed)]
 
 
 def _summary(workloads: Sequence[Workload], pods: Sequence[Pod], warnings: int) -> dict[str, str]:

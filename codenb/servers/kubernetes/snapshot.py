@@ -88,6 +88,8 @@ class Snapshot(Part):
         summary: The most important numbers, as label and value.
         missing: What could not be read, and why.
         cut: What was left out for its size.
+        counts: How many there were of what was read to the end. Only where as many are still here does it mean
+            something that one is not: the snapshot may have been trimmed on its way.
         workloads: What makes pods.
         pods: The unhealthy ones first; of the healthy ones a few.
         events: Equal ones as one, newest last.
@@ -115,6 +117,7 @@ class Snapshot(Part):
     summary: dict[str, str] = Setting(default_factory=dict)
     missing: dict[str, str] = Setting(default_factory=dict)
     cut: tuple[str, ...] = ()
+    counts: dict[str, int] = Setting(default_factory=dict)
     workloads: tuple[Workload, ...] = ()
     pods: tuple[Pod, ...] = ()
     events: tuple[Event, ...] = ()
@@ -133,6 +136,10 @@ class Snapshot(Part):
     autoscalers: tuple[Autoscaler, ...] = ()
     budgets: tuple[Budget, ...] = ()
     network_policies: tuple[NetworkPolicy, ...] = ()
+
+    def whole(self, field: str) -> bool:
+        """Whether a field holds all there is, so that what is not in it does not exist."""
+        return self.counts.get(field) == len(getattr(self, field))
 
     def owner_of(self, pod: Pod) -> Entity:
         """The workload that a pod is raised to, or the pod itself."""

@@ -119,14 +119,14 @@ class Case:
             if one.kind not in ("Job", "CronJob") and selects(service.selector, one.labels)
         ]
 
+    def nobody_ready(self, service: Service) -> bool:
+        """Whether it is known that a service leads nowhere."""
+        return self.snapshot.whole("endpoints") and not self.endpoints_of(service).ready
+
     def endpoints_of(self, service: Service) -> Endpoints:
         """A service's endpoints; none where no slice is there."""
         found = (one for one in self.snapshot.endpoints if one.service == service.name)
         return next(found, Endpoints(service=service.name))
-
-    def was_read(self, plural: str) -> bool:
-        """Whether a list is whole, so that what is not in it does not exist."""
-        return plural not in self.snapshot.missing and not any(one.startswith(plural) for one in self.snapshot.cut)
 
     def severity(self, workload: Workload | None) -> Severity:
         """Critical where nothing of a workload is left that works, high where something is."""

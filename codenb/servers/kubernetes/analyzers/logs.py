@@ -139,9 +139,8 @@ def network(case: Case) -> Iterator[Finding]:
 def dependencies(case: Case) -> Iterator[Finding]:
     """A program cannot reach another service, and that service has nobody ready."""
     for workload, line, service in _unreached(case):
-        ends = case.endpoints_of(service)
         behind = case.behind(service)
-        if ends.ready or workload in behind:
+        if not case.nobody_ready(service) or workload in behind:
             continue
         end = _last(case, behind[0], {workload.name}) if behind else None
         root = case.of(end) if end else case.entity("Service", service.name)
@@ -184,7 +183,7 @@ def _unreached(case: Case) -> Iterator[tuple[Workload, str, Service]]:
 def _last(case: Case, workload: Workload, seen: set[str]) -> Workload:
     """The end of a chain of failing dependencies."""
     for source, _, service in _unreached(case):
-        if source.name != workload.name or case.endpoints_of(service).ready:
+        if source.name != workload.name or not case.nobody_ready(service):
             continue
         further = next((one for one in case.behind(service) if one.name not in seen), None)
         if further is not None:

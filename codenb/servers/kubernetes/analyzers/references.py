@@ -69,8 +69,8 @@ def _lacking(case: Case, one: Reference) -> str:
     held = {"ConfigMap": case.snapshot.config_maps, "Secret": case.snapshot.secrets}.get(one.kind, ())
     found: Keys | None = next((other for other in held if other.name == one.name), None)
     if found is None:
-        plural = {"ConfigMap": "configmaps", "Secret": "secrets"}.get(one.kind, "")
-        return " " if one.name and case.was_read(plural) else _told_missing(case, one)
+        known = case.snapshot.whole("config_maps" if one.kind == "ConfigMap" else "secrets")
+        return " " if one.name and known else _told_missing(case, one)
     lacking = [key for key in one.keys if key not in found.keys]
     return f" with key {', '.join(lacking)}" if lacking else ""
 

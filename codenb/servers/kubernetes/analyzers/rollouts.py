@@ -81,7 +81,8 @@ def regressions(case: Case) -> Iterator[Finding]:
             continue
         complaints = [one for one in case.events(*_WORSE, about=case.of(workload)) if one.type == "Warning"]
         first = min((one.first_at for one in complaints if one.first_at), default=None)
-        if first is None or now - revision.created_at > _EVENTS_LAST or (workload.ready or 0) < (workload.desired or 1):
+        done = not workload.conditions and min(workload.updated or 0, workload.ready or 0) >= (workload.desired or 1)
+        if first is None or not done or now - revision.created_at > _EVENTS_LAST:
             continue
         enough = sum(one.count for one in complaints) >= _ENOUGH
         if enough and revision.created_at <= first <= revision.created_at + _SOON:

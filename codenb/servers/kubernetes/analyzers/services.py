@@ -18,18 +18,18 @@ def services(case: Case) -> Iterator[Finding]:
             continue
         behind = case.behind(service)
         ends = case.endpoints_of(service)
-        if not behind and ends.ready + ends.not_ready == 0:
+        if not behind and case.nobody_ready(service) and not ends.not_ready:
             yield from _unselected(case, service)
             continue
         for workload in behind:
             yield from _ports(case, service, workload)
-            if not ends.ready:
+            if case.nobody_ready(service):
                 yield from _nobody(case, service, workload)
 
 
 def ingresses(case: Case) -> Iterator[Finding]:
     """An ingress sends traffic to a service or a port that does not exist."""
-    if not case.was_read("services"):
+    if not case.snapshot.whole("services"):
         return
     by_name = {one.name: one for one in case.snapshot.services}
     for ingress in case.snapshot.ingresses:
@@ -55,7 +55,7 @@ def ingresses(case: Case) -> Iterator[Finding]:
 
 
 def _unselected(case: Case, service: Service) -> Iterator[Finding]:
-    if not case.was_read("deployments") or not case.was_read("workloads"):
+    if not case.snapshot.whole("workloads"):
         return
     entity = case.entity("Service", service.name)
     meant = _meant(case, service)

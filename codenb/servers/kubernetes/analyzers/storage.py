@@ -38,7 +38,7 @@ def claims(case: Case) -> Iterator[Finding]:
 
 def missing_claims(case: Case) -> Iterator[Finding]:
     """A pod mounts a claim that does not exist."""
-    if not case.was_read("persistentvolumeclaims"):
+    if not case.snapshot.whole("pvcs"):
         return
     there = {one.name for one in case.snapshot.pvcs}
     for workload in case.snapshot.workloads:
@@ -93,7 +93,7 @@ def _why(case: Case, claim: Claim) -> tuple[Cause, str, list[str], str] | None:
         )
     entity = case.entity("PersistentVolumeClaim", claim.name)
     said = " ".join(one.message for one in case.events("ProvisioningFailed", "FailedBinding", about=entity))
-    known = case.was_read("storageclasses")
+    known = case.snapshot.whole("storage_classes")
     if claim.storage_class and (claim.storage_class not in classes if known else "not found" in said):
         there = ", ".join(sorted(classes)) or "none"
         words = f"{named} asks for storage class {claim.storage_class}, which does not exist"
