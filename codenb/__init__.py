@@ -10,22 +10,7 @@ verified; the notebook is the record.
 Names load on first use, so that `import codenb` costs nothing.
 """
 
-from codenb._lazy import attach
+from lazy_loader import attach_stub
 
 __version__ = "0.1.0"
-
-_MODULES = {
-    "codenb.actions": ("decisions", "demo_policy"),
-    "codenb.errors": ("CodenbError",),
-    "codenb.models": ("Answer", "ContextBundle", "Decision", "Outcome", "Proposal", "Target", "ToolResult"),
-    "codenb.servers": ("changes", "make_server", "reads"),
-    "codenb.session": ("Session", "connect"),
-    "codenb.widgets": ("approver", "ask_me"),
-}
-_SUBMODULES = ("errors", "plots")
-
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {name: module for module, names in _MODULES.items() for name in names}
-    | {name: f"{__name__}.{name}" for name in _SUBMODULES},
-)
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -14,9 +14,6 @@ from codenb.models import Consensus, Opinion, Proposal, ProposedChange
 if TYPE_CHECKING:
     from codenb.host import Host
 
-_OFFERED = frozenset({"AGREED", "MAJORITY", "SINGLE"})
-
-
 async def proposals(host: Host, opinions: Sequence[Opinion], consensus: Consensus) -> tuple[Proposal, ...]:
     """Preview every change that a valid opinion proposes, those that mend the leading vote first.
 
@@ -44,7 +41,7 @@ async def proposals(host: Host, opinions: Sequence[Opinion], consensus: Consensu
 
 async def _proposal(host: Host, change: ProposedChange, names: list[str], consensus: Consensus) -> Proposal:
     leading = consensus.leading.key if consensus.leading else ""
-    offered = consensus.status in _OFFERED and change.remedies in ("", leading)
+    offered = consensus.offers and change.remedies in ("", leading)
     by = tuple(dict.fromkeys(names))
     try:
         proposal = await propose(
@@ -62,7 +59,6 @@ async def _proposal(host: Host, change: ProposedChange, names: list[str], consen
         return Proposal(
             call=change.call, why=change.why, proposed_by=by, group=change.group, offered=False, problem=str(error)
         )
-    unanimous = len(consensus.tallies) == 1
-    if proposal.destructive and not unanimous:
+    if proposal.destructive and not consensus.unanimous:
         return proposal.model_copy(update={"offered": False})
     return proposal

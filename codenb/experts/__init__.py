@@ -4,19 +4,6 @@ A question goes to a circle of experts, each gives an opinion on the same bundle
 embedded experts need no model; a question never changes anything.
 """
 
-from codenb._lazy import attach
+from lazy_loader import attach_stub
 
-_MODULES = {
-    "_advice": ("recommendations",),
-    "_circle": ("ask",),
-    "_consensus": ("consensus",),
-    "_embedded": ("embedded",),
-    "_expert": ("Expert",),
-    "_gate": ("checked",),
-    "_question": ("question",),
-    "_weight": ("HitRate", "vocabulary_size"),
-}
-
-__getattr__, __dir__, __all__ = attach(
-    __name__, {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
-)
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

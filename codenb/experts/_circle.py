@@ -84,7 +84,7 @@ async def _opinion(question: Question, bundle: ContextBundle, expert: Expert, de
         given = _failed(question, bundle, expert, f"it answered with {kind}, not with an Opinion", status="error")
     # The circle knows who spoke; an opinion in another's name would get that one's say in a tie.
     stamp = {"expert": expert.name, "family": expert.family, "wall_ms": wall_s * 1000}
-    opinion = given.model_copy(update=stamp)
+    opinion: Opinion = given.model_copy(update=stamp)
     if opinion.kind != question.kind:
         reason = f"it answered a question of kind {opinion.kind}"
         return opinion.model_copy(update={"status": "invalid", "status_reason": reason})

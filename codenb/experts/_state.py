@@ -43,7 +43,8 @@ def read_state(bundle: ContextBundle) -> State | None:
             except BadInput:
                 continue  # another server's answer, in its own shape
             if snapshot.namespace:
-                return State(bundle, item, snapshot)
+                # What is not in a list that was cut may exist all the same; the analyzers must know.
+                return State(bundle, item, snapshot.model_copy(update={"cut": (*snapshot.cut, *item.cuts)}))
     return None
 
 

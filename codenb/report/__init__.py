@@ -3,13 +3,6 @@
 Both are made of the same steps: what was said, what was run, and what it gave.
 """
 
-from codenb._lazy import attach
+from lazy_loader import attach_stub
 
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "Step": f"{__name__}._step",
-        "notebook": f"{__name__}._notebook",
-        "page": f"{__name__}._page",
-    },
-)
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -3,14 +3,6 @@
 All that a widget can do, code can do. The one thing that only a person can do stands here too: `ask_me`.
 """
 
-from codenb._lazy import attach
+from lazy_loader import attach_stub
 
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "ApprovalPanel": f"{__name__}._panel",
-        "AskMe": f"{__name__}._ask",
-        "approver": f"{__name__}._ask",
-        "ask_me": f"{__name__}._ask",
-    },
-)
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -1,0 +1,3 @@
+from . import scenarios as scenarios
+from .process import World as World
+from .thread import WorldThread as WorldThread

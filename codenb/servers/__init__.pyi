@@ -1,0 +1,15 @@
+from ._base import (
+    Server as Server,
+)
+from ._base import (
+    changes as changes,
+)
+from ._base import (
+    make_server as make_server,
+)
+from ._base import (
+    reads as reads,
+)
+from ._base import (
+    serve_stdio as serve_stdio,
+)

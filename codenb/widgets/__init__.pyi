@@ -1,0 +1,10 @@
+from ._ask import (
+    AskMe as AskMe,
+)
+from ._ask import (
+    approver as approver,
+)
+from ._ask import (
+    ask_me as ask_me,
+)
+from ._panel import ApprovalPanel as ApprovalPanel
