@@ -292,6 +292,8 @@ class Host:
         names = [server] if server is not None else list(self._peers)
 
         async def of(name: str) -> Iterable[T]:
+            if method == "tools/list" and name in self._peers and self._peers[name].lists_tools:
+                return await fetch(self._peer(name))
             return await self._recorded(Entry("tool", name, method), lambda _: fetch(self._peer(name)))
 
         results = await asyncio.gather(*(of(name) for name in names), return_exceptions=True)

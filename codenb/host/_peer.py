@@ -94,13 +94,18 @@ class Peer:
         """A connection for one change; whoever takes it ends it."""
         return self._connected(elicit)
 
+    @property
+    def lists_tools(self) -> bool:
+        """Whether its list of tools is at hand, so that asking for it is no call."""
+        return self._tools is not None and self._shared is not None and self._shared.usable
+
     async def tools(self, until: float | None) -> tuple[ToolInfo, ...]:
         """What it offers, asked once a connection however many wait for it.
 
         Args:
             until: Loop time; None is the server's own time-out.
         """
-        while self._tools is None or self._shared is None or not self._shared.usable:
+        while not self.lists_tools:
             if self._listing is None:
                 self._listing = asyncio.ensure_future(self._list())
                 self._listing.add_done_callback(self._listed)
@@ -110,7 +115,7 @@ class Peer:
             except TimeoutError as error:
                 known = self._shared.explain_opening(error) if self._shared else None
                 raise known or DeadlineExceeded(f"{self.name} did not answer in time: allow more time") from error
-        return self._tools
+        return self._tools or ()
 
     async def tool(self, name: str, until: float) -> ToolInfo:
         """One tool; a name that is not in the list is looked up in a fresh one.
