@@ -7,7 +7,10 @@ the expert `rules`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from codenb.models import Finding
+from codenb.models._yaml import as_yaml
 from codenb.servers.kubernetes.analyzers import (
     crashes,
     images,
@@ -68,12 +71,25 @@ def analyze(snapshot: Snapshot) -> list[Finding]:
         Findings, the likeliest cause of what was asked about first. None where nothing is wrong.
     """
     case = Case(snapshot)
+    text = _squeezed(as_yaml(snapshot.to_dict()))
     found = [finding for analyzer in _ANALYZERS for finding in analyzer(case)]
     explained = {str(one.root) for one in found if not one.cause.symptom and one.rule not in _LOOSE}
     explained |= {str(one.entity) for one in found if not one.cause.symptom and one.rule not in _LOOSE}
     found = [one for one in found if one.rule not in _LOOSE or str(one.root) not in explained]
     found += [one for one in rollouts.regressions(case) if str(one.root) not in explained]
-    return sorted(_unique(found), key=lambda one: _rank(one, snapshot.workload))
+    return sorted(_standing(_unique(found), text), key=lambda one: _rank(one, snapshot.workload))
+
+
+def _standing(findings: list[Finding], text: str) -> Iterator[Finding]:
+    """Findings with the quotes that stand in the text; one without any has no evidence left, and is none."""
+    for one in findings:
+        quotes = tuple(quote for quote in one.quotes if _squeezed(quote) in text)
+        if quotes:
+            yield one if quotes == one.quotes else one.model_copy(update={"quotes": quotes})
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _unique(findings: list[Finding]) -> list[Finding]:

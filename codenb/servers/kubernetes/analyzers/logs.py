@@ -152,7 +152,7 @@ def dependencies(case: Case) -> Iterator[Finding]:
             root=root,
             message=f"{case.of(workload)} fails because service {service.name} has no ready endpoints"
             + (f"; what is down is {root}" if end else ""),
-            quotes=[line, f"service: {service.name}"],
+            quotes=[line, f"name: {service.name} type: {service.type}"],
             remedies=[Remedy(text=f"mend {root} first; {case.of(workload)} follows")],
         )
 

@@ -37,7 +37,7 @@ def missing_references(case: Case) -> Iterator[Finding]:
                 entity=root,
                 root=root,
                 message=f"{root} needs {one.kind} {one.name}{lacking} ({one.via}), which does not exist",
-                quotes=[*said, f"via: {one.via}", f"name: {one.name}"],
+                quotes=[*said, f"kind: {one.kind} name: {one.name}", f"via: {one.via}"],
                 remedies=[
                     *_renamed(case, workload, one),
                     Remedy(text=f"create {one.kind} {one.name}{lacking} in namespace {case.namespace}"),

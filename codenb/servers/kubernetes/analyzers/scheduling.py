@@ -56,7 +56,7 @@ def nodes(case: Case) -> Iterator[Finding]:
                 entity=entity,
                 root=entity,
                 message=f"node {node.name} is not ready",
-                quotes=[*said, f"name: {node.name}"],
+                quotes=[*said, f"name: {node.name} ready: false"],
                 remedies=[Remedy(text=f"look at the kubelet of {node.name}; its pods move once they are evicted")],
             )
         elif node.pressures:

@@ -68,7 +68,7 @@ def _unselected(case: Case, service: Service) -> Iterator[Finding]:
             entity=entity,
             root=entity,
             message=f"service {service.name} selects {wanted}, and nothing runs with these labels",
-            quotes=[f"name: {service.name}"],
+            quotes=[_line(service)],
             remedies=[Remedy(text=f"deploy what service {service.name} is for, or delete it")],
         )
         return
@@ -81,7 +81,7 @@ def _unselected(case: Case, service: Service) -> Iterator[Finding]:
         entity=entity,
         root=entity,
         message=f"service {service.name} selects {wanted}, but the pods of {case.of(meant)} have {has}",
-        quotes=[*(f"{key}: {service.selector[key]}" for key in differing), f"service: {service.name}"],
+        quotes=[*(f"{key}: {service.selector[key]}" for key in differing), _line(service)],
         remedies=[Remedy(text=f"set the selector of service {service.name} to the labels of {case.of(meant)}")],
     )
 
@@ -114,7 +114,7 @@ def _ports(case: Case, service: Service, workload: Workload) -> Iterator[Finding
             root=entity,
             message=f"service {service.name} sends port {port.port} to {port.target}, but the containers of "
             f"{case.of(workload)} listen on {', '.join(declared)}",
-            quotes=[f"target: {port.target}", f"- {declared[0]}", f"name: {service.name}"],
+            quotes=[f"target: {port.target}", f"- {declared[0]}", _line(service)],
             remedies=[Remedy(text=f"set targetPort of service {service.name} to a port of its containers")],
         )
 
@@ -137,7 +137,7 @@ def _nobody(case: Case, service: Service, workload: Workload) -> Iterator[Findin
             entity=root,
             root=root,
             message=f"{root} is scaled to zero, and service {service.name} has nobody else behind it",
-            quotes=["desired: 0", *(one.message for one in held[:1]), f"service: {service.name}"],
+            quotes=["desired: 0", *(one.message for one in held[:1]), _line(service)],
             remedies=[*(up if workload.kind == "Deployment" else []), Remedy(text="scale it to what it needs")],
         )
         return
@@ -148,9 +148,14 @@ def _nobody(case: Case, service: Service, workload: Workload) -> Iterator[Findin
         entity=case.entity("Service", service.name),
         root=root,
         message=f"service {service.name} has no ready endpoints, because no pod of {root} is ready",
-        quotes=[f"service: {service.name}"],
+        quotes=[_line(service)],
         remedies=[Remedy(text=f"mend the pods of {root}; the service itself is right")],
     )
+
+
+def _line(service: Service) -> str:
+    """How a service stands in the snapshot."""
+    return f"name: {service.name} type: {service.type}"
 
 
 def _near(name: str, there: dict[str, Service]) -> str:

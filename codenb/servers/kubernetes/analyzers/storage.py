@@ -54,7 +54,7 @@ def missing_claims(case: Case) -> Iterator[Finding]:
                 entity=root,
                 root=root,
                 message=f"{root} mounts PersistentVolumeClaim {one.name} ({one.via}), which does not exist",
-                quotes=[*said[:1], f"name: {one.name}"],
+                quotes=[*said[:1], f"kind: {one.kind} name: {one.name}"],
                 remedies=[Remedy(text=f"create PersistentVolumeClaim {one.name}, or mount one that exists")],
             )
 
@@ -88,7 +88,7 @@ def _why(case: Case, claim: Claim) -> tuple[Cause, str, list[str], str] | None:
         return (
             Cause.VOLUME_MISSING,
             words,
-            ["phase: Lost", f"volume: {claim.volume}"],
+            [f"name: {claim.name} phase: Lost"],
             "restore the volume from a backup",
         )
     entity = case.entity("PersistentVolumeClaim", claim.name)
@@ -102,10 +102,15 @@ def _why(case: Case, claim: Claim) -> tuple[Cause, str, list[str], str] | None:
     if not claim.storage_class and known and not any(one.default for one in case.snapshot.storage_classes):
         words = f"{named} names no storage class, and the cluster has no default one"
         remedy = "make the claim again with a storage class, or mark one as the default"
-        return Cause.STORAGE_CLASS_MISSING, words, [f"name: {claim.name}", "phase: Pending"], remedy
+        return Cause.STORAGE_CLASS_MISSING, words, [f"name: {claim.name} phase: {claim.phase}"], remedy
     if "failed" in said.lower() or "no persistent volumes available" in said:
         words = f"{named} gets no volume"
-        return Cause.VOLUME_MISSING, words, [f"name: {claim.name}"], "see what the provisioner says, and its quota"
+        return (
+            Cause.VOLUME_MISSING,
+            words,
+            [f"name: {claim.name} phase: {claim.phase}"],
+            "see what the provisioner says, and its quota",
+        )
     return None
 
 
