@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from codenb.views import Badge, Bar, Cards, Code, Diff, Field, Fold, Image, Link, Quote, Table, Text, Tone, View
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=80)
+"""For a machine that has other things to do: no verdict here depends on time."""
 
 HOSTILE = [
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "</pre>", "</style>", "-->", "<!--", "]]>",

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from codenb.views import Table
 from codenb.views._cells import MAX_COLUMNS, MAX_ROWS, columns, left_out, percent
-from tests.views.anything import tables
+from tests.views.anything import tables, unhurried
 
 
 def column(*values) -> list[str]:
@@ -43,6 +43,7 @@ def test_only_columns_of_numbers_alone_stand_to_the_right():
     assert [each.numeric for each in laid_out] == [True, False, False, False]
 
 
+@unhurried
 @given(tables)
 def test_no_cell_is_lost_when_rows_are_uneven(table):
     """A server may send one cell too many; dropping it silently would hide a fact."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from codenb.views import Diff
 from codenb.views._compare import MAX_LINES, Gap, Line, compare
+from tests.views.anything import unhurried
 
 manifests = st.lists(st.sampled_from(["a", "b", "  memory: 128Mi", "  memory: 64Mi", "c ", ""]), max_size=25).map(
     "\n".join
@@ -27,6 +28,7 @@ def stripped(text: str, other: str) -> list[str]:
     return [line.rstrip(" ") for line in text.split("\n")] if text else []
 
 
+@unhurried
 @given(manifests, manifests)
 def test_the_diff_holds_both_texts_whole(before, after):
     """Without its plus lines it is the old text, without its minus lines the new: nothing is left out or made up."""
@@ -37,6 +39,7 @@ def test_the_diff_holds_both_texts_whole(before, after):
     assert [line.text.rstrip("· ") for line in lines if line.sign != "-"] == stripped(after, before)
 
 
+@unhurried
 @given(manifests, manifests, st.integers(0, 3))
 def test_every_change_is_shown_and_counted(before, after, context):
     """Folding hides equal lines only."""

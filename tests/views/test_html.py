@@ -9,7 +9,7 @@ from hypothesis import given
 
 from codenb.views import Badge, Bar, Code, Diff, Field, Image, Link, Quote, Table, Text, Tone, View, to_html
 from codenb.views._outside import IMAGE_BYTES
-from tests.views.anything import links, views
+from tests.views.anything import links, unhurried, views
 from tests.views.parsed import Parsed
 
 OURS = {
@@ -50,6 +50,7 @@ def shown(*blocks) -> Parsed:
     return Parsed(to_html(View("", blocks=blocks)))
 
 
+@unhurried
 @given(views)
 def test_text_from_outside_never_becomes_markup(view):
     """Pod names, logs and tool answers are other people's text; a notebook would run what it took for HTML."""
@@ -64,6 +65,7 @@ def test_text_from_outside_never_becomes_markup(view):
         assert re.match(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+$|$", attributes.get("src") or "")
 
 
+@unhurried
 @given(views)
 def test_nothing_invisible_reaches_the_page(view):
     """A turned reading direction shows a reviewer another file name or command than the one that runs."""
@@ -132,6 +134,7 @@ def test_the_source_of_a_quote_stands_outside_it():
     assert "<blockquote>all is well<br>from kubernetes/get_pods</blockquote><figcaption>from github/get_issue" in html
 
 
+@unhurried
 @given(links)
 def test_only_web_addresses_are_clickable_and_always_shown(link):
     """A link text may lie; the address beside it may not, and nothing but the web opens on a click."""
@@ -168,6 +171,15 @@ def test_a_raster_picture_is_shown_with_its_description():
     parsed = shown(Image(PNG, "image/png", "Latency by tool"))
 
     assert ("img", {"src": f"data:image/png;base64,{PNG}", "alt": "Latency by tool"}) in parsed.elements
+
+
+def test_a_quotation_mark_ends_no_attribute():
+    """A description or an address that closed its attribute could add a handler behind it."""
+    image = shown(Image(PNG, "image/png", 'x" onerror="alert(1)'))
+    link = shown(Link('https://a.example/"onclick="alert(1)', "a"))
+
+    assert [attributes.keys() for tag, attributes in image.elements if tag == "img"] == [{"src", "alt"}]
+    assert [attributes.keys() for tag, attributes in link.elements if tag == "a"] == [{"href", "rel", "target"}]
 
 
 def test_what_is_not_a_raster_picture_is_named_instead():

@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 
 from codenb.views import Badge, Bar, Code, Diff, Fold, Link, Quote, Table, Text, Tone, View, to_markdown
 from codenb.views._outside import address
-from tests.views.anything import leaves, views
+from tests.views.anything import leaves, unhurried, views
 from tests.views.parsed import Parsed
 
 OURS = {
@@ -23,6 +23,7 @@ def rendered(view: View) -> Parsed:
     return Parsed(MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(to_markdown(view)))
 
 
+@unhurried
 @given(views)
 def test_text_from_outside_never_becomes_markup(view):
     """A commit message in a pull request comment must not link, show pictures, or close what we opened."""
@@ -44,6 +45,7 @@ def _differs(diff: Diff) -> bool:
     return "no difference" not in to_markdown(View("", blocks=[Diff(diff.before, diff.after)]))
 
 
+@unhurried
 @given(views)
 def test_nobody_is_called_and_nothing_is_referred_to(view):
     """`@team` in a log would notify people, `#12` would mark somebody's issue, on every run."""

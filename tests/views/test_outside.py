@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codenb.views._outside import block, inline, visible
-from tests.views.anything import texts
+from tests.views.anything import texts, unhurried
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,7 @@ def test_what_acts_or_hides_is_named_and_what_is_read_stays(text, shown):
     assert visible(text) == shown
 
 
+@unhurried
 @given(texts)
 def test_naming_twice_is_naming_once(text):
     """Text passes through several hands; a second pass must not change what the first made."""
@@ -46,6 +47,7 @@ def test_marks_cannot_pile_up_over_other_lines():
     assert visible("a" + "\u0301" * 6) == "a" + "\u0301" * 4 + "⟨U+0301⟩⟨U+0301⟩"
 
 
+@unhurried
 @given(texts)
 def test_one_line_is_one_line(text):
     """A line feed in a label would begin a line that looks like ours."""
@@ -53,6 +55,7 @@ def test_one_line_is_one_line(text):
     assert inline(text) == inline(text).strip(" ")
 
 
+@unhurried
 @given(st.text("ab\n", max_size=60), st.integers(1, 40), st.integers(1, 6))
 def test_what_is_cut_is_counted_to_the_letter(text, chars, lines):
     """The number that is stated is the number that is missing."""

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from codenb.views import Badge, Bar, Code, Diff, Field, Fold, Quote, Table, Text, Tone, View, to_text
 from codenb.views._measure import width_of, wrap
-from tests.views.anything import flowing_views, tables, texts, views
+from tests.views.anything import flowing_views, tables, texts, unhurried, views
 
 SGR = re.compile(r"\x1b\[\d+m")
 
 
+@unhurried
 @given(views)
 def test_a_terminal_gets_nothing_but_printable_text(view):
     """A log line with escape codes can rewrite what stands above it, the preview that is to be approved included."""
@@ -24,6 +25,7 @@ def test_a_terminal_gets_nothing_but_printable_text(view):
     assert not re.search(r" $", text, re.MULTILINE)
 
 
+@unhurried
 @given(views, st.integers(20, 140))
 def test_colour_changes_no_character(view, width):
     """Who reads a log without colours must read the same as who sees them."""
@@ -32,6 +34,7 @@ def test_colour_changes_no_character(view, width):
     assert SGR.sub("", coloured) == to_text(view, width)
 
 
+@unhurried
 @given(tables, st.integers(20, 140))
 def test_a_table_fits_the_width(table, width):
     """A wrapped grid cannot be read; columns give way, and a table that still does not fit is set as records."""
@@ -40,12 +43,14 @@ def test_a_table_fits_the_width(table, width):
     assert max(map(width_of, lines)) <= width
 
 
+@unhurried
 @given(flowing_views, st.integers(40, 140))
 def test_everything_but_code_and_diffs_fits_the_width(view, width):
     """Code and diffs keep their lines, to be copied; all the rest is ours to set."""
     assert max(map(width_of, to_text(view, width).split("\n"))) <= width
 
 
+@unhurried
 @given(texts.map(lambda text: " ".join(text.split())), st.integers(2, 60))
 def test_wrapping_keeps_every_word(text, width):
     """A broken line may lose spaces, never a letter."""
