@@ -517,6 +517,7 @@ def test_complaints_after_a_release_speak_against_it_only_while_those_before_are
         return _seen(workloads=[_web(ready=2)], replica_sets=sets, events=[slow])
 
     minutes = timedelta(minutes=1)
+    assert analyze(seen(2 * minutes, minutes)) == []  # still starting
     _says(seen(20 * minutes, 19 * minutes), Cause.VERSION_REGRESSION, "Deployment web")
     assert analyze(seen(20 * minutes, 40 * minutes)) == []
     assert analyze(seen(90 * minutes, 50 * minutes)) == []
@@ -554,3 +555,38 @@ def test_no_text_of_a_workload_breaks_the_analyzers_or_becomes_an_argument(log: 
 
     for finding in analyze(seen):
         assert all(one.call is None for one in finding.remedies)
+
+
+def test_a_crash_of_yesterday_is_no_finding_today() -> None:
+    """Restart counts stay for the life of a pod; what is well is well."""
+    old = _crash(
+        state="running", reason="", ready=True, last_reason="OOMKilled", last_finished_at=NOW - timedelta(days=1)
+    )
+    fresh = old.model_copy(update={"last_finished_at": NOW - timedelta(minutes=5)})
+
+    assert analyze(_seen(workloads=[_web(ready=2)], pods=[_pod(ready=True, state=old)])) == []
+    _says(_seen(workloads=[_web(ready=2)], pods=[_pod(ready=True, state=fresh)]), Cause.OOM_KILLED, "Deployment web")
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("error: Get http://db.shop.svc.cluster.local:5432/: connection refused", True),
+        ("error: postgres://user@db/orders: connection refused", True),
+        ("dial tcp: lookup db on 10.96.0.10:53: no such host", True),
+        ("could not connect to db", True),
+        ("error: db migration timed out", False),
+        ("error: connect to other-db:5432: connection refused", False),
+        ("error: connect to db.example.com: connection refused", False),
+    ],
+)
+def test_a_service_is_meant_only_where_its_name_stands_for_a_host(line: str, *, found: bool) -> None:
+    """Services are called `db`, `api` and `web`; so are many other things in a log."""
+    seen = _seen(
+        workloads=[_web(), _web("db", containers=(Container(name="db"),))],
+        services=[_service("db")],
+        endpoints=[Endpoints(service="db")],
+        logs=[_log(line)],
+    )
+
+    assert (Cause.DEPENDENCY_DOWN in {one.cause for one in analyze(seen)}) is found

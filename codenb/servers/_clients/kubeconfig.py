@@ -59,13 +59,14 @@ def resolve(
     Args:
         kubeconfig: A file, or several joined by the system's path separator; None is `KUBECONFIG`, then
             `~/.kube/config`, then the cluster that this process runs in.
-        context: Name of a context; None is the current one.
+        context: Name of a context; None is `CODENB_KUBE_CONTEXT`, then the current one.
         env: Environment; None is this process's.
 
     Raises:
         ConfigError: There is no kubeconfig, it cannot be read, or it does not hold the context.
     """
     environment = os.environ if env is None else env
+    context = context or environment.get("CODENB_KUBE_CONTEXT") or None
     named = str(kubeconfig) if kubeconfig else environment.get("KUBECONFIG", "")
     paths = [Path(part).expanduser() for part in named.split(os.pathsep) if part]
     if not paths:

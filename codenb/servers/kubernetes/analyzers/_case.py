@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -30,6 +31,7 @@ from codenb.servers.kubernetes.snapshot import (
 
 LONGEST_QUOTE = 300
 
+_LATELY = timedelta(hours=1)
 _CHANGEABLE = ("Deployment", "StatefulSet", "DaemonSet")
 
 
@@ -133,14 +135,21 @@ class Case:
         return Severity.HIGH if workload and (workload.ready or 0) > 0 else Severity.CRITICAL
 
     def states(self) -> Iterator[tuple[Pod, ContainerState, Workload | None]]:
-        """Every container that has something to say, one a workload, container and reason."""
+        """Every container that is not well or was not lately, one a workload, container and reason."""
         seen = set()
         for pod in self.snapshot.pods:
             for state in pod.containers:
+                if well(state) and not self._lately(state):
+                    continue
                 key = (pod.owner or pod.name, state.name, state.reason, state.last_reason)
                 if key not in seen:
                     seen.add(key)
                     yield pod, state, self.workload_of(pod)
+
+    def _lately(self, state: ContainerState) -> bool:
+        """Whether a container that is well now ended with an error in the last hour."""
+        now, ended = self.snapshot.taken_at, state.last_finished_at
+        return bool(state.last_exit_code) and (now is None or ended is None or now - ended < _LATELY)
 
     def back(self, workload: Workload | None, group: str, why: str) -> list[Remedy]:
         """The remedy that goes back to the previous revision, where there is one that ran."""
@@ -196,6 +205,11 @@ def shortened(quote: str) -> str:
     """The first line of a quote, at most as long as evidence may be: a prefix stays verbatim."""
     first = next((line.strip() for line in quote.splitlines() if line.strip()), "")
     return first[:LONGEST_QUOTE].rstrip()
+
+
+def well(state: ContainerState) -> bool:
+    """Whether a container runs and is ready."""
+    return state.ready and state.state == "running"
 
 
 def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from codenb.models import Cause, Entity, Finding, Remedy
-from codenb.servers.kubernetes.analyzers._case import Case, changeable, lines_like, made
+from codenb.servers.kubernetes.analyzers._case import Case, changeable, lines_like, made, well
 from codenb.servers.kubernetes.snapshot import ContainerState, Pod, Workload
 
 _NO_COMMAND = re.compile(
@@ -17,6 +17,7 @@ _NO_COMMAND = re.compile(
     re.IGNORECASE,
 )
 _START = frozenset({"StartError", "RunContainerError", "ContainerCannotRun", "CreateContainerError"})
+_OFTEN = 3
 _CANNOT_EXECUTE, _NOT_FOUND = 126, 127
 
 _NAME = r"['\"`$\{]*(?P<name>[A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z][A-Z0-9]{3,})['\"`\}]*"
@@ -51,8 +52,8 @@ def crashing(case: Case) -> Iterator[Finding]:
 
 
 def _again(pod: Pod, state: ContainerState) -> bool:
-    """Whether it is still so: a container that crashed once and is well since is none of ours."""
-    return state.state != "running" or not (pod.ready and state.ready)
+    """Whether it goes on: a container that crashed once and is well since is none of ours."""
+    return not (pod.ready and well(state)) or state.restarts >= _OFTEN
 
 
 def _command(

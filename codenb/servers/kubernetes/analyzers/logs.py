@@ -166,10 +166,7 @@ def _first_lines(case: Case, pattern: re.Pattern[str]) -> Iterator[tuple[Workloa
 
 def _unreached(case: Case) -> Iterator[tuple[Workload, str, Service]]:
     """Workloads whose log says that a service of this namespace cannot be reached."""
-    names = {
-        one.name: re.compile(rf"(?<![\w.-]){re.escape(one.name)}(?:\.{re.escape(case.namespace)}[\w.]*)?(?![\w-])")
-        for one in case.snapshot.services
-    }
+    names = {one.name: _as_host(one.name, case.namespace) for one in case.snapshot.services}
     for workload in case.snapshot.workloads:
         seen = set()
         for _, line, _match in lines_like(_UNREACHED, case.logs(workload)):
@@ -178,6 +175,15 @@ def _unreached(case: Case) -> Iterator[tuple[Workload, str, Service]]:
                 if service.name not in seen and not mine and names[service.name].search(line):
                     seen.add(service.name)
                     yield workload, line, service
+
+
+def _as_host(name: str, namespace: str) -> re.Pattern[str]:
+    """Finds a service's name where it stands for a host, and not as a word like any other."""
+    word, full = re.escape(name), rf"(?:\.{re.escape(namespace)}(?:\.svc[\w.]*)?)"
+    before = "".join(
+        f"(?<={lead})|" for lead in ("//", "@", "lookup ", "to ", "host ", "host=", "from ", "tcp ", "'", '\\"')
+    )
+    return re.compile(rf"(?:{before[:-1]}){word}{full}?(?![\w.-])|(?<![\w.-]){word}(?:{full}|{full}?:\d+)(?![\w-])")
 
 
 def _last(case: Case, workload: Workload, seen: set[str]) -> Workload:

@@ -13,6 +13,7 @@ from codenb.servers.kubernetes.snapshot import Event, ReplicaSet, Workload
 _TROUBLE = re.compile(r"\bslow|timed? ?out|error|fail|degraded|deadline|\b50[0234]\b", re.IGNORECASE)
 _SOON = timedelta(minutes=30)
 _EVENTS_LAST = timedelta(hours=1)
+_STARTING, _STILL = timedelta(minutes=3), timedelta(minutes=10)
 _ENOUGH = 3
 _WORSE = frozenset({"Unhealthy", "ProbeError", "BackOff"})
 
@@ -81,11 +82,14 @@ def regressions(case: Case) -> Iterator[Finding]:
             continue
         complaints = [one for one in case.events(*_WORSE, about=case.of(workload)) if one.type == "Warning"]
         first = min((one.first_at for one in complaints if one.first_at), default=None)
+        last = max((one.last_at for one in complaints if one.last_at), default=None)
         done = not workload.conditions and min(workload.updated or 0, workload.ready or 0) >= (workload.desired or 1)
-        if first is None or not done or now - revision.created_at > _EVENTS_LAST:
+        if first is None or last is None or not done or now - revision.created_at > _EVENTS_LAST:
             continue
+        # A probe that fails while a pod starts is no complaint about the release.
+        lasting = last - revision.created_at > _STARTING and now - last < _STILL
         enough = sum(one.count for one in complaints) >= _ENOUGH
-        if enough and revision.created_at <= first <= revision.created_at + _SOON:
+        if enough and lasting and revision.created_at <= first <= revision.created_at + _SOON:
             yield _regression(case, workload, revision, complaints[0])
 
 
