@@ -11,6 +11,7 @@ from codenb.views import Shown, Text, View, to_html, to_text
 
 PROGRAM = """
 import sys, json
+import codenb
 before = set(sys.modules)
 from codenb.views import *
 loaded = {name.split(".")[0] for name in set(sys.modules) - before}
