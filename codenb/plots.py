@@ -49,7 +49,7 @@ class Chart(Shown):
     ) -> dict[str, Any]:
         bundle = super()._repr_mimebundle_(include, exclude)
         if (include is None or _PLOTLY in include) and (exclude is None or _PLOTLY not in exclude):
-            bundle[_PLOTLY] = self.figure.to_plotly_json() | {"config": {"responsive": True}}
+            bundle[_PLOTLY] = self.figure.to_plotly_json()
         return bundle
 
 

@@ -94,7 +94,7 @@ class Carrier:
             note = f"stopped before it was verified; {sent.outcome.message}".rstrip("; ")
             self.outcomes.append(sent.outcome.model_copy(update={"message": note}))
         elif sent.approved:
-            where = f"ask codenb.settled(host, {sent.reference!r})" if sent.reference else "look at the state"
+            where = f"ask nb.outcome({sent.reference!r})" if sent.reference else "look at the state"
             error.add_note(f"{base.summary} was handed to its server, which goes on with it: {where}")
             note = f"stopped before its answer came: {where}"
             self.outcomes.append(base.model_copy(update={"reference": sent.reference, "message": note}))
@@ -110,7 +110,7 @@ class Carrier:
                 sent.other = asked
                 return Answered(approve=False)
             sent.reference, sent.approved = ask.reference, True
-            self.say(f"{base.summary}: approved by {decided.decider}, carrying it out" + _kept_as(ask.reference))
+            self.say(f"{base.summary}: approved by {decided.decider}, carrying it out")
             return Answered(approve=True, grant=decided.grant)
 
         call = request.proposal.call
@@ -192,7 +192,3 @@ def shown_call(host: Host, proposal: Proposal) -> ToolCall:
 def line(error: BaseException) -> str:
     """An error's message without line breaks."""
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _kept_as(reference: str | None) -> str:
-    return f" (its outcome is kept as preview://{reference})" if reference else ""

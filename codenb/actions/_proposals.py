@@ -14,6 +14,7 @@ from codenb.models import Consensus, Opinion, Proposal, ProposedChange
 if TYPE_CHECKING:
     from codenb.host import Host
 
+
 async def proposals(host: Host, opinions: Sequence[Opinion], consensus: Consensus) -> tuple[Proposal, ...]:
     """Preview every change that a valid opinion proposes, those that mend the leading vote first.
 

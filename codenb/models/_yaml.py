@@ -51,7 +51,7 @@ def _scalar(value: Any) -> str:
         case Mapping():
             return "{}"
         case str():
-            return value
+            return value or '""'
         case Sequence():
             return "[]"
         case _:

@@ -45,7 +45,15 @@ def grouped(blocks: Sequence[Block]) -> Iterator[Group]:
             yield Fields([item for item in items if isinstance(item, Field)])
         elif kind is Bar:
             yield Bars([item for item in items if isinstance(item, Bar)])
+        elif kind is Quote:
+            yield from _sourced_once([item for item in items if isinstance(item, Quote)])
         else:
-            yield from (item for item in items if not isinstance(item, Field | Bar))
+            yield from (item for item in items if not isinstance(item, Field | Bar | Quote))
     if len(blocks) > len(kept):
         yield Left(f"{counted(len(blocks) - len(kept), 'further part')} not shown")
+
+
+def _sourced_once(quotes: Sequence[Quote]) -> Iterator[Quote]:
+    """Name the source of neighbouring quotes once, below the last of them."""
+    for quote, following in zip(quotes, [*quotes[1:], None], strict=True):
+        yield Quote(quote.text) if following and following.source == quote.source else quote

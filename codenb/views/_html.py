@@ -18,6 +18,7 @@ from codenb.views._style import STYLE
 from codenb.views._tones import SIGNS, WORDS
 
 _SHORT = 32  # characters of a badge that stays on one line in a table
+_WORD = 40
 
 
 def to_html(view: View) -> str:
@@ -128,9 +129,10 @@ def _table(table: Table) -> str:
 
 
 def _cell(column: Column, cell: Cell) -> str:
+    # A name that breaks at its hyphens cannot be read as one; the table scrolls sideways before that.
+    short = ' class="cnb-short"' if len(cell.text) <= (_SHORT if " " in cell.text else _WORD) else ""
     if not cell.badge:
-        return f"<td{_numeric(column)}>{_e(cell.text)}</td>"
-    short = ' class="cnb-short"' if len(cell.text) <= _SHORT else ""
+        return f"<td{_numeric(column) or short}>{_e(cell.text)}</td>"
     return f"<td{short}>{_badge(Badge(cell.text, cell.tone))}</td>"
 
 

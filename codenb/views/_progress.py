@@ -6,6 +6,8 @@ import html
 import sys
 from typing import Any
 
+from codenb.views._outside import inline
+
 _SHOWN = 6
 
 
@@ -18,7 +20,7 @@ class Progress:
 
     def __call__(self, line: str) -> None:
         """Show one more line."""
-        self._lines.append(" ".join(line.split()))
+        self._lines.append(inline(line))
         if not _in_kernel():
             print(f"· {self._lines[-1]}", flush=True)  # noqa: T201  this is where it is meant to be read
             return
@@ -33,7 +35,7 @@ class Progress:
     def _bundle(self) -> dict[str, str]:
         lines = self._lines[-_SHOWN:]
         shown = "<br>".join(f"· {html.escape(line)}" for line in lines)
-        style = "margin:0;font-size:12px;color:var(--jp-ui-font-color2, #6b7480)"
+        style = "margin:0;font-size:12px;overflow-wrap:anywhere;color:var(--jp-ui-font-color2, #6b7480)"
         return {
             "text/html": f'<p role="status" style="{style}">{shown}</p>',
             "text/plain": "\n".join(f"· {line}" for line in lines),
