@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from codenb.demo import WorldThread, scenarios
-from codenb.models import Cause, Finding, estimate_tokens
+from codenb.models import Cause, Change, Finding, ToolCall, estimate_tokens
 from codenb.models._yaml import as_yaml
-from codenb.servers._clients.cluster import shared
+from codenb.servers._clients.cluster import Cluster, shared
+from codenb.servers.kubernetes import changes as plans
 from codenb.servers.kubernetes.analyzers import analyze
 from codenb.servers.kubernetes.gather import snapshot
 from codenb.servers.kubernetes.snapshot import Snapshot
@@ -124,3 +126,28 @@ async def test_a_trimmed_snapshot_still_gives_findings_that_stand_in_it(worlds: 
         assert {one.cause for one in found} <= {one.cause for one in analyze(Snapshot.from_dict(whole))} | LOOSER, (
             dropped
         )
+
+
+@pytest.mark.parametrize("name", ["crash-command", "env-missing", "image-tag", "oom", "poisoned-log", "regression"])
+async def test_the_first_proposal_mends_the_world(name: str) -> None:
+    """A remedy that only looks right would be approved all the same; here it is carried out, and looked at again."""
+    with WorldThread(name, frozen=True) as world:
+        async with shared(world.kubeconfig) as cluster:
+            first = analyze(await snapshot(cluster, "shop", "checkout"))[0]
+            call = next(one.call for one in first.remedies if one.call)
+            change = await _planned(cluster, call)
+            assert change.write is not None
+            await change.write()
+            world.advance(120)
+            seen = await snapshot(cluster, "shop", "checkout")
+
+    assert analyze(seen) == []
+    assert seen.summary["pods"] == "7 of 7 ready"
+
+
+async def _planned(cluster: Cluster, call: ToolCall) -> Change:
+    arguments: dict[str, Any] = dict(call.arguments)
+    if call.tool == "undo_rollout":
+        return await plans.undone(cluster, **arguments)
+    assert call.tool == "patch_workload"
+    return await plans.patched(cluster, **({"image": None, "requests": {}, "limits": {}, "env": {}} | arguments))

@@ -71,13 +71,14 @@ class Lists:
         return self.found.get(kind, [])
 
 
-async def snapshot(cluster: Cluster, namespace: str, workload: str | None = None) -> Snapshot:
+async def snapshot(cluster: Cluster, namespace: str, workload: str | None = None, kind: str | None = None) -> Snapshot:
     """Read a namespace.
 
     Args:
         cluster: Where.
         namespace: Which.
         workload: What the question is about; it and its own come first, everything else stays for context.
+        kind: Of the workload, where two kinds share a name.
 
     Raises:
         BadInput: There is no such namespace or workload.
@@ -91,8 +92,8 @@ async def snapshot(cluster: Cluster, namespace: str, workload: str | None = None
     owners = Owners(lists["ReplicaSet"], lists["Job"])
     pods = [facts.pod(one, owners) for one in lists["Pod"]]
     workloads = _workloads(lists, owners)
-    if workload and workload not in {one.name for one in workloads}:
-        raise BadInput(_no_workload(cluster, namespace, workload, workloads))
+    if workload and not any(one.name == workload and kind in (None, one.kind) for one in workloads):
+        raise BadInput(_no_workload(cluster, namespace, f"{kind or 'workload'} {workload!r}", workload, workloads))
     suffering = {one.owner for one in pods if suffers(one, now)} | {_key(one) for one in workloads if one.conditions}
     kept = _first(workloads, workload, suffering)
     kept_pods = _kept_pods(pods, workload, now)
@@ -258,10 +259,10 @@ def _cuts(*counts: tuple[int, int, str]) -> list[str]:
     return [f"{what}: {kept} of {there} are shown" for there, kept, what in counts if kept < there]
 
 
-def _no_workload(cluster: Cluster, namespace: str, workload: str, there: Sequence[Workload]) -> str:
+def _no_workload(cluster: Cluster, namespace: str, wanted: str, name: str, there: Sequence[Workload]) -> str:
     import difflib  # noqa: PLC0415  only for the message
 
     names = sorted({one.name for one in there})
-    near = difflib.get_close_matches(workload, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(names[:5]) or 'none'}"
-    return f"there is no workload {workload!r} in namespace {namespace!r} of cluster {cluster.context}: {hint}"
+    return f"there is no {wanted} in namespace {namespace!r} of cluster {cluster.context}: {hint}"

@@ -25,6 +25,8 @@ from codenb.servers.kubernetes.reading import EventList, PodList, ResourceList
 from codenb.servers.kubernetes.rollouts import RolloutHistory, RolloutStatus, WorkloadKind
 from codenb.servers.kubernetes.running import Part
 from codenb.servers.kubernetes.snapshot import Snapshot
+from codenb.views import Badge, Block, Fold, Table, Tone, View
+from codenb.views import Field as Line
 
 LIVE_S = 2
 
@@ -52,6 +54,17 @@ class Diagnosis(Part):
     findings: tuple[Finding, ...] = ()
     summary: dict[str, str] = Field(default_factory=dict)
     missing: dict[str, str] = Field(default_factory=dict)
+
+    def view(self) -> View:
+        """The findings, unfolded."""
+        blocks: list[Block] = [Line(label, value) for label, value in self.summary.items()]
+        blocks += [Fold(one.message, one.view(), open=True) for one in self.findings]
+        if self.missing:
+            blocks.append(Table(["could not be read", "why"], list(self.missing.items())))
+        badge = (
+            Badge(f"{len(self.findings)} findings", Tone.WARN) if self.findings else Badge("nothing found", Tone.GOOD)
+        )
+        return View(title=f"Diagnosis of {self.namespace}", badges=[badge], blocks=blocks)
 
 
 class Tools:
@@ -228,7 +241,7 @@ class Tools:
         wanted = Target.from_dict(target, what="the target")
         if wanted.cluster not in (None, self.cluster.context):
             raise BadInput(f"this server is on cluster {self.cluster.context}, not {wanted.cluster!r}: ask another one")
-        return await gather.snapshot(self.cluster, wanted.namespace, wanted.workload)
+        return await gather.snapshot(self.cluster, wanted.namespace, wanted.workload, wanted.kind)
 
     @changes(undo="scale_deployment")
     async def scale_deployment(self, name: str, replicas: Replicas, namespace: str = "default") -> Change:
