@@ -27,6 +27,7 @@ p { margin: 6px 0 10px; max-width: 72ch }
 .dim { color: var(--dim) }
 details.code { margin: 6px 0 10px }
 details.code > summary { cursor: pointer; color: var(--dim); font-size: 13px }
+pre.printed { white-space: pre-wrap; overflow-wrap: anywhere }
 pre.source, pre.printed { background: var(--code); border: 1px solid var(--line); border-radius: 6px;
   padding: 10px 12px; overflow-x: auto; margin: 6px 0;
   font: 12.5px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace }
@@ -49,7 +50,7 @@ def page(title: str, steps: Sequence[Step], *, made_at: datetime, note: str = ""
     Returns:
         A whole HTML document.
     """
-    body = "\n".join(_section(step) for step in steps)
+    body = "\n".join(_section(step, title) for step in steps)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -72,10 +73,11 @@ def page(title: str, steps: Sequence[Step], *, made_at: datetime, note: str = ""
 """
 
 
-def _section(step: Step) -> str:
+def _section(step: Step, title: str) -> str:
     parts = []
     if step.prose:
-        parts.append(f"<h2>{html.escape(step.heading)}</h2>")
+        if step.heading != title:
+            parts.append(f"<h2>{html.escape(step.heading)}</h2>")
         parts += [f"<p>{_inline(paragraph)}</p>" for paragraph in step.text.split("\n\n") if paragraph.strip()]
     if step.code:
         source = html.escape(step.code.strip())
