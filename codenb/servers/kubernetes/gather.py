@@ -23,7 +23,7 @@ from codenb.servers.kubernetes.snapshot import Event, Keys, Pod, ReplicaSet, Sna
 
 _AT_MOST = {
     "Pod": 5_000,
-    "Event": 1_000,
+    "Event": 3_000,
     "Deployment": 500,
     "StatefulSet": 500,
     "DaemonSet": 500,
@@ -181,8 +181,8 @@ def suffers(pod: Pod, now: datetime) -> bool:
 async def _place(cluster: Cluster) -> Place | None:
     try:
         return await cluster.place()
-    except AccessError:
-        return None
+    except CodenbError:
+        return None  # where nothing can be read at all, the lists say so
 
 
 async def _require_namespace(cluster: Cluster, namespace: str) -> None:
