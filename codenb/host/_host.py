@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
@@ -21,7 +22,7 @@ from mcp import Client
 
 from codenb.canonical import canonical_json
 from codenb.config import ServerSettings
-from codenb.errors import CodenbError, ConnectFailed, NotApproved, UnknownServer
+from codenb.errors import ChangesOff, CodenbError, ConnectFailed, NotApproved, UnknownServer
 from codenb.host._change import changed
 from codenb.host._elicit import Approve
 from codenb.host._listing import Prompts, Resources, Servers, ToolInfo, Tools
@@ -62,6 +63,7 @@ class Host:
         factories = dict(servers or {})
         configured = {name: ServerSettings(name, "builtin") for name in factories} | dict(settings.servers)
         self._redactor = settings.redactor()
+        self._read_only = settings.read_only_env
         self._peers = {
             name: Peer(
                 server,
@@ -156,6 +158,7 @@ class Host:
             timeout_s: Seconds; the server's setting by default.
 
         Raises:
+            ChangesOff: `CODENB_READ_ONLY` is set; nobody was asked.
             NotApproved: The answer was no.
             ChangeError: The server refused, such as for a preview that no longer holds.
             ConnectionLost: The answer was lost; whether the change was made is unknown, and so says the record.
@@ -213,6 +216,10 @@ class Host:
 
         return await self._recorded(Entry("tool", server, "prompts/get", {"name": name, "arguments": given}), get)
 
+    def awake(self) -> AbstractContextManager[None]:
+        """Inside of it an interrupt is heard within a moment, although nothing but a person is waited for."""
+        return self._pulse.beating()
+
     def status(self) -> Servers:
         """How every server is right now; asks nobody."""
         return Servers(peer.status() for peer in self._peers.values())
@@ -265,6 +272,8 @@ class Host:
         started = time.perf_counter()
         canonical_json(call.arguments)
         peer = self._peer(call.server)
+        if self._read_only:  # of other people's servers nobody else would know
+            raise ChangesOff("changes are off everywhere: CODENB_READ_ONLY is set; unset it to change something")
         info = await peer.tool(call.tool, asyncio.get_running_loop().time() + peer.timeout_s)
         await self._load_checker()
         raw = await changed(entry, peer, info, call, approve, timeout_s=timeout_s or peer.timeout_s)

@@ -114,6 +114,7 @@ class ServerStatus(Model):
         transport: `in process`, `stdio` or `http`.
         state: `closed` until it is first needed, `open`, or `failed`; the next call tries again.
         tools: How many it offers; None until they were listed.
+        needs_approval: How many of them change something, or are not known not to; None until they were listed.
         protocol: The negotiated protocol version; empty until then.
         problem: Why it cannot be used, or what is odd about it, in one line.
     """
@@ -122,6 +123,7 @@ class ServerStatus(Model):
     transport: Literal["in process", "stdio", "http"]
     state: Literal["closed", "open", "failed"]
     tools: int | None = None
+    needs_approval: int | None = None
     protocol: str = ""
     problem: str = ""
 

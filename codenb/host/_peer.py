@@ -146,6 +146,7 @@ class Peer:
             transport=_TRANSPORTS.get(self.settings.transport) or self.settings.transport,
             state="open" if protocol else "failed" if self._problem else "closed",
             tools=None if self._tools is None else len(self._tools),
+            needs_approval=None if self._tools is None else sum(not tool.callable for tool in self._tools),
             protocol=protocol,
             problem=self._problem,
         )
