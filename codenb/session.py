@@ -7,7 +7,8 @@ the embedded world where there is one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Mapping, Sequence
+import os
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from codenb.config import Settings
     from codenb.demo import World
     from codenb.experts import Expert
-    from codenb.host import Calls, Host, Prompts, Resources, Tools
+    from codenb.host import Calls, Host, Prompts, Resources, Servers, Tools
     from codenb.models.opinion import QuestionKind
 
 _ABOUT_S = 5.0
@@ -42,6 +43,8 @@ class Session(Shown):
         self.settings = settings
         self.about = tuple(about)
         self.world = world
+        self.outcomes = actions.Outcomes()
+        """What came of the last `execute`, as far as it came: also where its cell was stopped."""
         self._gathered: ContextBundle | None = None
 
     @property
@@ -89,17 +92,45 @@ class Session(Shown):
         """Read one resource."""
         return await self.host.read(server, uri)
 
-    async def gather(self, target: Target | Mapping[str, Any] | None = None, **fields: Any) -> ContextBundle:
+    async def gather(
+        self,
+        target: Target | Mapping[str, Any] | None = None,
+        *,
+        servers: Iterable[str] | None = None,
+        fresh: bool = False,
+        timeout_s: float | None = None,
+        token_budget: int | None = None,
+        **fields: Any,
+    ) -> ContextBundle:
         """Ask every server about a target, all at once.
 
         Args:
             target: A target, or a dict of its fields; a dict's unknown fields become `extra`.
+            servers: Ask only these.
+            fresh: Ask again even where an answer is at hand.
+            timeout_s: Seconds; who has not answered by then is missing. By default `gather_timeout_s` under `[limits]`.
+            token_budget: Estimated tokens for all answers together. By default `context_tokens` under `[limits]`.
             **fields: Fields of the target, in place of it.
 
         Returns:
             What each said, what is missing, and what was trimmed.
+
+        Raises:
+            UnknownServer: `servers` names one that is not configured.
+            BadInput: A field or a limit that cannot be.
         """
-        self._gathered = await context.gather(self.host, _target(target, fields), progress=Progress())
+        limits = self.settings.limits
+        within_s = limits.gather_timeout_s if timeout_s is None else timeout_s
+        self._gathered = await context.gather(
+            self.host,
+            _target(target, fields),
+            servers=servers,
+            deadline_s=within_s,
+            per_server_s=within_s,
+            token_budget=limits.context_tokens if token_budget is None else token_budget,
+            fresh=fresh,
+            progress=Progress(),
+        )
         return self._gathered
 
     async def consult(
@@ -171,8 +202,17 @@ class Session(Shown):
         wanted = [proposals] if isinstance(proposals, Proposal) else list(proposals)
         known = before or self._gathered
         again = partial(self.gather, known.target) if known else None
-        chosen = approver or actions.none()
-        return await actions.execute(self.host, wanted, chosen, on_progress=Progress(), gather=again, before=known)
+        self.outcomes = actions.Outcomes()
+        with self.host.awake():  # a person may think for long, and may press stop meanwhile
+            return await actions.execute(
+                self.host,
+                wanted,
+                approver or actions.none(),
+                on_progress=Progress(),
+                gather=again,
+                before=known,
+                into=self.outcomes,
+            )
 
     async def outcome(self, reference: str) -> Outcome:
         """Ask what came of a change whose answer was not waited for.
@@ -203,28 +243,33 @@ class Session(Shown):
 
     def view(self) -> View:
         """Which servers, which cluster, and whether it may change anything."""
-        place = self.place
+        place, status = self.place, self.host.status()
         may = sorted({name for one in self.about for name in one.changes})
-        badges = [Badge("changes on", Tone.WARN) if may else Badge("read-only", Tone.GOOD)]
+        others = self._others(status)
+        badges = [Badge("changes on", Tone.WARN) if may or others else Badge("read-only", Tone.GOOD)]
         if place and place.embedded:
             badges.insert(0, Badge("embedded world", Tone.INFO))
-        blocks: list[Block] = [Field("cluster", str(place) if place else self._no_place())]
-        blocks.append(
-            Field("may change", ", ".join("every namespace" if n == "*" else n for n in may) or self._why_not())
-        )
-        status = self.host.status()
+        where = f"{place.name} ({place.address}, {place.identity})" if place else self._no_place()
+        namespaces = ", ".join("every namespace" if name == "*" else name for name in may)
+        blocks: list[Block] = [Field(place.kind if place else "cluster", where)]
+        blocks.append(Field("may change", namespaces or self._why_not()))
+        if others:
+            blocks.append(Field("and elsewhere", f"whatever these do, each call with an approval: {', '.join(others)}"))
         rows = [
             (
                 row.server,
                 row.transport,
                 Badge(row.state, Tone.GOOD if not row.problem else Tone.BAD),
                 row.tools,
+                row.needs_approval,
                 row.protocol,
             )
             for row in status
         ]
-        blocks.append(Table(["server", "transport", "state", "tools", "protocol"], rows, caption="Servers"))
-        blocks += [Text(f"{row.server}: {row.problem}", Tone.BAD) for row in status if row.problem]
+        columns = ["server", "transport", "state", "tools", "need approval", "protocol"]
+        blocks.append(Table(columns, rows, caption="Servers"))
+        blocks += [Text(_named(row.server, row.problem), Tone.BAD) for row in status if row.problem]
+        blocks += [Text(note, Tone.WARN) for note in self.settings.notes]
         return View(title="codenb session", badges=badges, subtitle=self._subtitle(), blocks=blocks)
 
     def _subtitle(self) -> str:
@@ -237,7 +282,16 @@ class Session(Shown):
 
     def _why_not(self) -> str:
         reason = next((one.changes_reason for one in self.about if one.changes_reason), "")
+        if reason and reason == self._no_place():
+            reason = "as long as it is not known which cluster this is"
         return f"nothing: {reason}" if reason else "nothing"
+
+    def _others(self, status: Servers) -> list[str]:
+        """Other people's servers with tools that are not known to change nothing: no setting keeps them off a place."""
+        if self.settings.read_only_env:
+            return []
+        counted = [(row.server, row.needs_approval) for row in status if row.transport != "in process"]
+        return [f"{count} tool{'s' * (count > 1)} of {server}" for server, count in counted if count]
 
 
 class Connecting:
@@ -266,22 +320,24 @@ def connect(where: str | Path | None = None, *, home: str | Path | None = None) 
 
     Args:
         where: A project folder; or `demo`, or `demo:SCENARIO`, for the embedded world with the built-in servers.
-            None takes `CODENB_CONNECT` where it is set, else the project folder found upward from here.
-        home: With `demo`: a project folder whose servers take part as well.
+            None takes `CODENB_CONNECT` where it is set, else `home`, else the project folder found upward from here.
+        home: The project folder; with `demo`, one whose servers take part as well.
 
     Returns:
         Await it for a `Session`, or use it with `async with`.
 
     Raises:
-        ConfigError: Configuration that cannot be used (when awaited).
-        BadInput: No such scenario or folder (when awaited).
+        ConfigError: No such folder, or a configuration that cannot be used (when awaited).
+        BadInput: No such scenario, or two folders (when awaited).
     """
 
     async def opened() -> Session:
-        chosen = str(where) if where is not None else config.load().connect
-        if chosen == "demo" or (chosen or "").startswith("demo:"):
-            _, _, scenario = (chosen or "").partition(":")
+        chosen = str(where) if where is not None else os.environ.get("CODENB_CONNECT", "")
+        kind, _, scenario = chosen.partition(":")
+        if kind == "demo":
             return await _connect_demo(scenario or "oom", home)
+        if chosen and home:
+            raise BadInput(f"two project folders, {chosen} and {home}: name the one that is meant")
         return await _connect_project(chosen or home)
 
     return Connecting(opened)
@@ -351,6 +407,10 @@ def _kubernetes(settings: Settings, kubeconfig: Path | None, context_name: str |
     from codenb.servers.kubernetes.server import server  # noqa: PLC0415
 
     return server(settings, kubeconfig=kubeconfig, context=context_name).mcp
+
+
+def _named(server: str, problem: str) -> str:
+    return problem if problem.startswith(f"{server}:") else f"{server}: {problem}"
 
 
 def _target(target: Target | Mapping[str, Any] | None, fields: Mapping[str, Any]) -> Target:

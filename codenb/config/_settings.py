@@ -19,11 +19,11 @@ class Limits:
 
     timeout_s: float = 60.0
     """For one call."""
-    gather_timeout_s: float = 10.0
+    gather_timeout_s: float = 20.0
     """For a whole gather; who has not answered by then is missing."""
     answer_bytes: int = 8 * 1024 * 1024
     """For one server's answer."""
-    context_tokens: int = 8000
+    context_tokens: int = 24_000
     """For a context bundle, about."""
 
 
