@@ -16,13 +16,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until standard input ends.
 
     Raises:
-        BadInput: There is no such server.
+        BadInput: There is no such server, or no such kubeconfig.
     """
+    kubeconfig = Path(arguments.kubeconfig) if arguments.kubeconfig else None
     if arguments.name not in _SERVERS:
         raise BadInput(f"there is no built-in server {arguments.name!r}: serve {', '.join(_SERVERS)}")
+    if kubeconfig and not kubeconfig.is_file():
+        raise BadInput(f"--kubeconfig {kubeconfig}: there is no such file")
     from codenb.servers import serve_stdio  # noqa: PLC0415  heavy, and a wrong name should not wait for it
     from codenb.servers.kubernetes.server import server  # noqa: PLC0415
 
-    kubeconfig = Path(arguments.kubeconfig) if arguments.kubeconfig else None
     asyncio.run(serve_stdio(server(config.load(), kubeconfig=kubeconfig, context=arguments.context)))
     return 0
