@@ -13,6 +13,7 @@ import contextlib
 import os
 import re
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ KEPT_S = 30 * 24 * 3600
 WAITING_ROWS = 1000
 
 _BUSY_S = 10.0
+_MAKING = threading.Lock()
 _REFERENCE = re.compile(r"([0-9a-f]{64})\.([0-9a-f]{32})")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS previews (
@@ -130,6 +132,9 @@ class PreviewStore:
             row = db.execute(
                 "SELECT preview, slot, used, outcome FROM previews WHERE id = ? AND digest = ?", (preview_id, digest)
             ).fetchone()
+            # Asked while nobody can write: an outcome is kept before its lock is let go, and must not come in between.
+            begun = row is not None and row[2] is not None and row[3] is None
+            held = begun and _is_held(self._lock_path(preview_id))
         if row is None:
             return None
         preview, slot, used, outcome = _preview(row[0]), row[1], row[2], row[3]
@@ -138,7 +143,7 @@ class PreviewStore:
             return Kept(preview.model_copy(update={"outcome": settled}), slot, "done")
         if used is None:
             return Kept(preview, slot, "waiting")
-        return Kept(preview, slot, "applying" if _is_held(self._lock_path(preview_id)) else "killed")
+        return Kept(preview, slot, "applying" if held else "killed")
 
     def _claim(self, reference: str, slot: str) -> Claim:
         digest, preview_id = _parts(reference)
@@ -178,8 +183,10 @@ class PreviewStore:
         path = self.folder() / "previews.db"
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Made by us and not by SQLite, so that nobody else can ever read it; its WAL inherits the mode.
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            # Made by us and not by SQLite, so that nobody else can ever read it; its WAL inherits the mode. Never opened
+            # by us once it is there: closing it again would drop every lock that SQLite holds on it in this process.
+            with _MAKING, contextlib.suppress(FileExistsError):
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
             try:
                 db.execute("PRAGMA journal_mode = WAL")
