@@ -223,6 +223,8 @@ class Toy:
                 raise PermissionMissing(f"you may not write {name}: ask for a role with verb 'patch'")
             if how == "chatty":
                 return "x" * 2_000_000
+            if how == "garbled":
+                return {"said": "half a character: \ud83d"}
             raise OSError(f"connection reset, token {SECRET}")
 
         entity = Entity(kind="Counter", namespace="shop", name=name)

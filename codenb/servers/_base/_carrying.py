@@ -20,6 +20,7 @@ from pydantic import JsonValue
 from codenb.canonical import canonical_json
 from codenb.errors import (
     AnswerTooLarge,
+    BadInput,
     ChangesOff,
     CodenbError,
     ConfigError,
@@ -73,9 +74,12 @@ class _Attempt:
         )
 
     def shown(self, answer: JsonValue) -> JsonValue:
-        """What the system answered, without secrets; one too large to keep is said to be so, the change being made."""
+        """What the system answered, without secrets; where it cannot be kept that is said, the change being made."""
         redacted: JsonValue = self.redactor.value(answer)
-        size = len(canonical_json(redacted))
+        try:
+            size = len(canonical_json(redacted))
+        except BadInput as error:
+            return f"not kept: {error}"
         return redacted if size <= _ANSWER_BYTES else f"{size:,} bytes, not kept"
 
     def failure(self, error: BaseException) -> Outcome:
@@ -161,14 +165,14 @@ class Carrier:
             async with asyncio.timeout(self.timeout_s) as deadline:
                 answer = await self._applied(attempt, tool, arguments)
             outcome = attempt.outcome("applied", answer=answer)
-        except asyncio.CancelledError:
-            await self._settle(attempt, attempt.failure(DeadlineExceeded("the server was stopped")))
-            raise
         except Exception as error:  # noqa: BLE001  a write may raise anything; what is known of it must be kept
             problem = error
             if deadline.expired():
                 problem = DeadlineExceeded(f"{tool.name} was not done within {self.timeout_s:g} s")
             outcome = attempt.failure(problem)
+        except BaseException:  # cancelled with its loop, or interrupted
+            await self._settle(attempt, attempt.failure(DeadlineExceeded("the server was stopped")))
+            raise
         await self._settle(attempt, outcome)
         return outcome, problem
 

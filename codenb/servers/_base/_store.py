@@ -183,8 +183,8 @@ class PreviewStore:
         path = self.folder() / "previews.db"
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Made by us and not by SQLite, so that nobody else can ever read it; its WAL inherits the mode. Never opened
-            # by us once it is there: closing it again would drop every lock that SQLite holds on it in this process.
+            # Made by us and not by SQLite, so that nobody else can ever read it; its WAL inherits the mode. Once it is
+            # there it is not opened by us: closing it would drop every lock that SQLite has on it in this process.
             with _MAKING, contextlib.suppress(FileExistsError):
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
