@@ -35,9 +35,14 @@ from typing import ClassVar
 
 
 class CodenbError(Exception):
-    """Anything that codenb reports; `str()` of it is one line for a person."""
+    """Anything that codenb reports; `str()` of it is one line for a person.
+
+    Attributes:
+        outcome: Where a server reports a change that it tried: what it knows of it, `refused`, `failed` or `unknown`.
+    """
 
     exit_code: ClassVar[int] = 2
+    outcome: str | None = None
 
 
 class ConfigError(CodenbError):

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from codenb.actions._outcomes import DONE, Outcomes
-from codenb.actions._settle import kept
+from codenb.actions._settle import how_far, kept
 from codenb.actions._verify import check, verify
 from codenb.errors import AccessError, BadInput, ChangeError, CodenbError, ProtocolFault, ToolError
 from codenb.models import ApprovalRequest, Decision, Outcome, Proposal, SuccessCondition, ToolCall
@@ -133,8 +133,10 @@ class Carrier:
             if sent.other:
                 reason = f"approved was another state than {sent.other[:16]}: it moved while you decided; try again"
             return base.model_copy(update={"status": "refused", "message": f"{reason}; {NOTHING_CHANGED}"})
-        answered = isinstance(error, ChangeError | AccessError | ToolError)
         known: dict[str, Any] = {"reference": sent.reference, "message": line(error)}
+        if error.outcome:
+            return base.model_copy(update=known | {"status": error.outcome})
+        answered = isinstance(error, ChangeError | AccessError | ToolError)
         if answered:
             known["status"] = "failed" if isinstance(error, ToolError) else "refused"
         if sent.reference:
@@ -147,6 +149,8 @@ class Carrier:
                 if told := preview.outcome:
                     known |= _as_told(told)
                     known["message"] = told.message or "its answer was lost, but its server keeps what came of it"
+                elif not answered:
+                    known["message"] += f"; {how_far(preview)}"
         return base.model_copy(update=known)
 
     async def _verified(self, outcome: Outcome, success: SuccessCondition) -> Outcome:

@@ -27,7 +27,8 @@ async def settled(host: Host, reference: str, *, server: str | None = None, with
         within_s: How long to ask again while it is still being applied or the server is away.
 
     Returns:
-        The outcome as the server kept it; `unknown` where it was begun and not ended, or never begun.
+        The outcome as the server kept it; `unknown` while it is being carried out, and where it was not begun: then
+        nothing was changed, but its approval may still be on the way.
 
     Raises:
         BadInput: This is no reference, or no server keeps a preview of that name.
@@ -37,9 +38,16 @@ async def settled(host: Host, reference: str, *, server: str | None = None, with
         status="unknown",
         call=preview.call,
         summary=preview.change.summary,
-        message="its server keeps no outcome of it: it was not begun, or is still being carried out",
+        message=how_far(preview),
         reference=reference,
     )
+
+
+def how_far(preview: Preview) -> str:
+    """How far a change has come that has no outcome yet."""
+    if preview.begun:
+        return f"its server is still carrying it out: ask again with nb.outcome({preview.reference!r})"
+    return "its server has not begun it: nothing was changed so far"
 
 
 async def kept(host: Host, reference: str, *, server: str | None, within_s: float) -> Preview:
@@ -51,16 +59,12 @@ async def kept(host: Host, reference: str, *, server: str | None, within_s: floa
     servers = [server] if server else list(host.servers)
     preview: Preview | None = None
     while True:
-        for name in servers:
-            try:
-                preview = await _read(host, name, reference, max(1.0, until - time.monotonic()))
-            except CodenbError as error:
-                problems[name] = " ".join(str(error).split())
-                continue
+        found = await _first(host, servers, reference, max(1.0, until - time.monotonic()), problems)
+        if found:
+            name, preview = found
             if preview.outcome:
                 return preview
             servers = [name]
-            break
         if time.monotonic() >= until:
             break
         await asyncio.sleep(min(wait, max(0.0, until - time.monotonic())))
@@ -69,6 +73,30 @@ async def kept(host: Host, reference: str, *, server: str | None, within_s: floa
         said = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
         raise BadInput(f"no server keeps {reference[:16]}…: {said or 'none is configured'}")
     return preview
+
+
+async def _first(
+    host: Host, servers: list[str], reference: str, timeout_s: float, problems: dict[str, str]
+) -> tuple[str, Preview] | None:
+    """Ask all at once: one that hangs must not use up the time of the one that knows."""
+
+    async def asked(name: str) -> tuple[str, Preview] | None:
+        try:
+            return name, await _read(host, name, reference, timeout_s)
+        except CodenbError as error:
+            problems[name] = " ".join(str(error).split())
+            return None
+
+    tasks = [asyncio.create_task(asked(name)) for name in servers]
+    try:
+        for answer in asyncio.as_completed(tasks):
+            if found := await answer:
+                return found
+        return None
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _read(host: Host, server: str, reference: str, timeout_s: float) -> Preview:

@@ -138,6 +138,7 @@ def _limits(table: Table) -> Limits:
     usual = Limits()
     limits = Limits(
         timeout_s=table.number("timeout_s", usual.timeout_s, low=0.001, high=86400),
+        change_timeout_s=table.number("change_timeout_s", usual.change_timeout_s, low=0.001, high=86400),
         gather_timeout_s=table.number("gather_timeout_s", usual.gather_timeout_s, low=0.001, high=86400),
         answer_bytes=table.whole("answer_bytes", usual.answer_bytes, low=1024, high=1024**3),
         context_tokens=table.whole("context_tokens", usual.context_tokens, low=100, high=10_000_000),

@@ -19,6 +19,8 @@ class Limits:
 
     timeout_s: float = 60.0
     """For one call."""
+    change_timeout_s: float = 600.0
+    """For carrying out one change, once it is approved."""
     gather_timeout_s: float = 20.0
     """For a whole gather; who has not answered by then is missing."""
     answer_bytes: int = 8 * 1024 * 1024

@@ -155,7 +155,8 @@ class Host:
         Args:
             call: What is called.
             approve: Asked before anything changes; anything but yes is no.
-            timeout_s: Seconds; the server's setting by default.
+            timeout_s: Seconds; by default `change_timeout_s` under `[limits]`, which a server gives itself, and a
+                little more, because giving up before the server does leaves a doubt that nobody needs.
 
         Raises:
             ChangesOff: `CODENB_READ_ONLY` is set; nobody was asked.
@@ -276,8 +277,12 @@ class Host:
             raise ChangesOff("changes are off everywhere: CODENB_READ_ONLY is set; unset it to change something")
         info = await peer.tool(call.tool, asyncio.get_running_loop().time() + peer.timeout_s)
         await self._load_checker()
-        raw = await changed(entry, peer, info, call, approve, timeout_s=timeout_s or peer.timeout_s)
-        return await self._read_as(tool_result, entry, call.tool, raw, started)
+        raw = await changed(entry, peer, info, call, approve, timeout_s=timeout_s or peer.change_timeout_s)
+        try:
+            return await self._read_as(tool_result, entry, call.tool, raw, started)
+        except CodenbError as error:
+            entry.in_doubt = error.outcome == "unknown"  # the server answered, and does not know either
+            raise
 
     async def _asked(
         self, entry: Entry, request: Callable[[Client], Awaitable[Any]], timeout_s: float | None

@@ -33,6 +33,7 @@ T = TypeVar("T")
 Factory = Callable[[], MCPServer]
 
 _TRANSPORTS: dict[str, Literal["in process", "stdio", "http"]] = {"builtin": "in process"}
+_HEAR_OF_IT_S = 30.0
 _KINDS: dict[Any, ToolKind] = {"reads": "reads", "changes": "changes", "memory": "memory"}
 
 
@@ -60,6 +61,7 @@ class Peer:
         self.name = settings.name
         self.settings = settings
         self.timeout_s = settings.timeout_s or limits.timeout_s
+        self.change_timeout_s = max(self.timeout_s, limits.change_timeout_s) + _HEAR_OF_IT_S
         self.limit = limits.answer_bytes
         self._home = home
         self.redactor = redactor

@@ -22,6 +22,7 @@ from codenb.models.result import Content, ToolResult
 from codenb.redaction import Redactor
 
 _MESSAGE = 2_000
+_TRIED = ("refused", "failed", "unknown")
 _ADVERT = re.compile(r"\s+For further information visit https://errors\.pydantic\.dev/\S+")
 
 
@@ -64,7 +65,7 @@ def tool_result(server: str, tool: str, raw: dict[str, Any], redactor: Redactor,
 
     Raises:
         CodenbError: The result says that it is an error: the class that its `_meta` names where that is one about
-            access or changes, else `ToolError`.
+            access or changes, else `ToolError`; with the `outcome` that it names, where a change was tried.
     """
     if raw.get("isError"):
         raise _said_no(raw, redactor)
@@ -164,13 +165,19 @@ def _said_no(raw: dict[str, Any], redactor: Redactor) -> CodenbError:
         one_line(redactor.text(" ".join(_texts(raw.get("content", ())))))
         or "the tool reported an error and gave no reason"
     )
-    named = ((raw.get("_meta") or {}).get("codenb/error") or {}).get("type")
-    kinds: list[type[CodenbError]] = [AccessError, *AccessError.__subclasses__()]
-    kinds += [ChangeError, *ChangeError.__subclasses__()]
-    for kind in kinds:
-        if kind.__name__ == named:
+    told = (raw.get("_meta") or {}).get("codenb/error")
+    told = told if isinstance(told, dict) else {}
+    error = _named(told.get("type"), message)
+    if told.get("status") in _TRIED:
+        error.outcome = told["status"]
+    return error
+
+
+def _named(name: Any, message: str) -> CodenbError:
+    for kind in (AccessError, *AccessError.__subclasses__(), ChangeError, *ChangeError.__subclasses__()):
+        if kind.__name__ == name:
             return kind(message)
-    return ToolError(message, error_type=named if isinstance(named, str) else "ToolError")
+    return ToolError(message, error_type=name if isinstance(name, str) else "ToolError")
 
 
 def one_line(text: str) -> str:

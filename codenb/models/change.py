@@ -163,6 +163,7 @@ class Preview(Model):
         created_at: UTC.
         expires_at: UTC; after it, preview again.
         refusal: Why it would be refused as things stand, such as changes being off here.
+        begun: Whether it was approved and carrying it out has begun; without an outcome it is still under way.
         outcome: What came of it, where it was carried out.
     """
 
@@ -174,6 +175,7 @@ class Preview(Model):
     created_at: datetime
     expires_at: datetime
     refusal: str | None = None
+    begun: bool = False
     outcome: Outcome | None = None
 
     @property

@@ -183,6 +183,17 @@ async def test_a_failed_write_stops_the_rest(host: Host, shop: Any, says: Any) -
     assert outcomes.exit_code == 1
 
 
+async def test_how_a_write_failed_is_taken_from_the_server_s_answer(host: Host, shop: Any, says: Any) -> None:
+    """A right that is missing reads like a refusal; that it was tried is known without asking a second time."""
+    proposal = await propose(host, scale("web", 6))
+    shop.set(fault="forbidden")
+
+    outcomes = await execute(host, [proposal], says())
+
+    assert outcomes[0].status == "failed"
+    assert not [call for call in host.calls if call.tool == "resources/read"]
+
+
 async def test_a_condition_that_comes_true_later_is_waited_for(host: Host, shop: Any, says: Any) -> None:
     """A rollout takes its time; the lines say what is still missing."""
     proposal = await propose(host, scale("web", 6))

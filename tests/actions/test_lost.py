@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from codenb.actions import demo_policy, execute, propose, settled
+from codenb.actions import Outcomes, demo_policy, execute, propose, settled
+from codenb.config import Limits, load
 from codenb.errors import BadInput
 from codenb.host import Host
 from codenb.models import Proposal, ToolCall
@@ -61,6 +64,21 @@ async def test_a_server_that_lost_its_own_answer_does_not_make_it_a_failure(host
 
     assert [one.status for one in outcomes] == ["verified"]
     assert shop.get()["writes"] == 1
+    assert writes_asked(host) == ["unknown"]
+
+
+async def test_a_change_may_take_longer_than_a_call(toy: Any, shop: Any, tmp_path: Any) -> None:
+    """A host that gives up on a write before its server does makes a doubt of a change that is going well."""
+    settings = replace(load(tmp_path, {}, builtin=()), limits=Limits(timeout_s=1))
+    async with Host(settings, servers={"toy": lambda: toy.make(tmp_path).mcp}) as host:
+        proposal = await propose(host, WEB_TO_SIX)
+        shop.set(fault="held")
+        asyncio.get_running_loop().call_later(1.3, (tmp_path / "go").touch)
+
+        outcomes = await execute(host, [proposal], demo_policy())
+
+        assert [one.status for one in outcomes] == ["verified"]
+        assert writes_asked(host) == ["ok"]
 
 
 async def test_the_outcome_can_be_asked_for_later_and_elsewhere(stdio_host: Any, shop: Any) -> None:
@@ -92,3 +110,26 @@ async def test_a_change_that_was_never_begun_is_unknown(host: Host) -> None:
     outcome = await settled(host, proposal.preview.reference, within_s=0.2)
 
     assert outcome.status == "unknown"
+    assert "not begun" in outcome.message
+
+
+async def test_a_change_under_way_is_told_from_one_that_was_never_begun(host: Host, shop: Any, tmp_path: Any) -> None:
+    """Whoever reads "not begun" may go and make the change by hand, while the server is making it."""
+    proposal = await propose(host, WEB_TO_SIX)
+    assert proposal.preview is not None
+    shop.set(fault="held")
+    outcomes = Outcomes()
+    running = asyncio.create_task(execute(host, [proposal], demo_policy(), into=outcomes))
+    while not (tmp_path / "writing").exists():  # noqa: ASYNC110  the server makes it
+        await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    during = await settled(host, outcomes[0].reference or "", within_s=0.01)
+    (tmp_path / "go").touch()
+    after = await settled(host, outcomes[0].reference or "")
+
+    assert during.status == "unknown"
+    assert "still carrying it out" in during.message
+    assert after.status == "applied"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from codenb.config import load
-from codenb.errors import Conflict, ConnectionLost, ServerError
+from codenb.errors import Conflict, ConnectionLost, PermissionMissing, ServerError
 from codenb.models import Change, Entity, Expectation, Place, SuccessCondition, Target, ToolCall
 from codenb.models.embedded import EMBEDDED_UID
 from codenb.servers._base import Server, make_server, serve_stdio
@@ -105,6 +105,14 @@ def _scaled(shop: Shop, name: str, replicas: int) -> Change:
     return change.written_by(_write(shop, name, replicas, state))
 
 
+async def _dawdle(folder: Path, *, until_told: bool) -> None:
+    """Say that the write has begun, and take some time, or until there is a file `go`."""
+    (folder / "writing").touch()
+    await asyncio.sleep(0.02 if until_told else 0.6)
+    while until_told and not (folder / "go").exists():  # noqa: ASYNC110  the test makes it
+        await asyncio.sleep(0.02)
+
+
 def _write(shop: Shop, name: str, replicas: int, seen: dict[str, Any]) -> Any:
     async def write() -> dict[str, Any]:
         state = shop.get()
@@ -115,12 +123,13 @@ def _write(shop: Shop, name: str, replicas: int, seen: dict[str, Any]) -> Any:
             os.kill(os.getpid(), signal.SIGKILL)
         if fault == "fail":
             raise ServerError("the disk is full")
+        if fault == "forbidden":
+            raise PermissionMissing("you may not write web: ask for a role")
         if fault == "in doubt":
             shop.set(**{name: replicas, "writes": state["writes"] + 1, "fault": ""})
             raise ConnectionLost("the system went away")
-        if fault == "slow":
-            (shop.file.parent / "writing").touch()
-            await asyncio.sleep(0.6)
+        if fault in {"slow", "held"}:
+            await _dawdle(shop.file.parent, until_told=fault == "held")
         shop.set(**{name: replicas, "writes": state["writes"] + 1, "fault": ""})
         if fault == "die after":
             os.kill(os.getpid(), signal.SIGKILL)

@@ -265,6 +265,7 @@ def test_what_is_declared_about_a_server_is_kept(tmp_path):
         key = "x"
         [limits]
         context_tokens = 4000
+        change_timeout_s = 30
     """
     found = load(project(tmp_path, mcp={"mcpServers": {"prom": {"command": "x"}}}, toml=toml), {})
     prom = found.servers["prom"]
@@ -281,7 +282,7 @@ def test_what_is_declared_about_a_server_is_kept(tmp_path):
     assert prom.roots == (tmp_path / "manifests", Path("/srv"))
     assert (prom.max_connections, prom.timeout_s, prom.line_limit_bytes, prom.mode) == (4, 20.0, 1048576, "legacy")
     assert found.experts[0]["model"] == "any"
-    assert found.limits.context_tokens == 4000
+    assert (found.limits.context_tokens, found.limits.change_timeout_s) == (4000, 30)
 
 
 def test_an_entry_takes_the_place_of_a_built_in_server(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from mcp import Client
 from mcp.types import ElicitResult
 
+from codenb.config import Limits
 from codenb.models import EMBEDDED_UID, Change, Entity, Outcome, Preview
 from codenb.servers._base import Server, changes
 from tests.servers_base.people import Person, error_type, no, read_json, text, yes
@@ -346,10 +347,14 @@ async def test_a_client_who_leaves_waits_for_the_change_it_started(server: Serve
     assert kept.outcome.status == "applied"
 
 
-async def test_a_write_that_never_ends_is_given_up_as_unknown(toy: Toy):
+@pytest.mark.parametrize("said_by", ["the server's maker", "the settings"])
+async def test_a_write_that_never_ends_is_given_up_as_unknown(toy: Toy, said_by: str):
     """Shutdown waits for changes, so a change may not take for ever."""
     toy.gate = asyncio.Event()
-    server = serve(toy, settings(toy.backend.folder), change_timeout_s=0.2)
+    if said_by == "the settings":
+        server = serve(toy, settings(toy.backend.folder, limits=Limits(change_timeout_s=0.2)))
+    else:
+        server = serve(toy, settings(toy.backend.folder), change_timeout_s=0.2)
     async with Client(server.mcp, elicitation_callback=Person()) as client:
         result = await client.call_tool("set_count", {"name": "checkout", "value": 6})
 

@@ -104,13 +104,13 @@ class Carrier:
     Attributes:
         planner: Looks again before each write.
         store: Where the approvals are consumed.
-        timeout_s: How long carrying one out may take.
+        timeout_s: How long carrying one out may take; None is as configured.
         log: Where it is said when an outcome could not be kept.
     """
 
     planner: Planner
     store: PreviewStore
-    timeout_s: float
+    timeout_s: float | None
     log: logging.Logger
     _running: set[asyncio.Task[Any]] = field(default_factory=set, init=False)
 
@@ -158,17 +158,18 @@ class Carrier:
     async def _carry_out(
         self, tool: ChangeTool, arguments: Mapping[str, Any], slot: str, reference: str
     ) -> tuple[Outcome, Exception | None]:
-        redactor = self.planner.settings().redactor()
-        attempt = _Attempt(await self.store.claim(reference, slot), datetime.now(UTC), redactor)
+        settings = self.planner.settings()
+        timeout_s = self.timeout_s or settings.limits.change_timeout_s
+        attempt = _Attempt(await self.store.claim(reference, slot), datetime.now(UTC), settings.redactor())
         problem: Exception | None = None
         try:
-            async with asyncio.timeout(self.timeout_s) as deadline:
+            async with asyncio.timeout(timeout_s) as deadline:
                 answer = await self._applied(attempt, tool, arguments)
             outcome = attempt.outcome("applied", answer=answer)
         except Exception as error:  # noqa: BLE001  a write may raise anything; what is known of it must be kept
             problem = error
             if deadline.expired():
-                problem = DeadlineExceeded(f"{tool.name} was not done within {self.timeout_s:g} s")
+                problem = DeadlineExceeded(f"{tool.name} was not done within {timeout_s:g} s")
             outcome = attempt.failure(problem)
         except BaseException:  # cancelled with its loop, or interrupted
             await self._settle(attempt, attempt.failure(DeadlineExceeded("the server was stopped")))

@@ -49,7 +49,7 @@ class Server:
         instructions: str | None,
         place: Callable[[], Awaitable[Place]] | None,
         settings: Settings | None,
-        change_timeout_s: float,
+        change_timeout_s: float | None,
         answer_bytes: int,
         request_state_security: RequestStateSecurity | None,
         lifespan: Callable[[], contextlib.AbstractAsyncContextManager[None]] | None = None,
@@ -202,7 +202,7 @@ def make_server(
     gather: Callable[..., Any] | None = None,
     place: Callable[[], Awaitable[Place]] | None = None,
     settings: Settings | None = None,
-    change_timeout_s: float = 600,
+    change_timeout_s: float | None = None,
     answer_bytes: int = ANSWER_BYTES,
     request_state_security: RequestStateSecurity | None = None,
     lifespan: Callable[[], contextlib.AbstractAsyncContextManager[None]] | None = None,
@@ -219,7 +219,8 @@ def make_server(
         place: Which system it acts on; it is asked before each change, so it may keep what cannot move. None is
             the server itself, with the identity `server:NAME` under `[changes]`.
         settings: None reads the project's when they are first needed.
-        change_timeout_s: How long carrying out one change may take, in seconds.
+        change_timeout_s: How long carrying out one change may take, in seconds; None is `change_timeout_s` under
+            `[limits]`, ten minutes by default.
         answer_bytes: Largest answer, as JSON.
         request_state_security: Keys that several processes of one HTTP server share; None is a key of this process.
         lifespan: Entered with each connection in process and once over stdio and HTTP, left when the changes that

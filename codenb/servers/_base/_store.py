@@ -138,12 +138,12 @@ class PreviewStore:
         if row is None:
             return None
         preview, slot, used, outcome = _preview(row[0]), row[1], row[2], row[3]
-        if outcome is not None:
-            settled = Outcome.model_validate_json(outcome)
-            return Kept(preview.model_copy(update={"outcome": settled}), slot, "done")
         if used is None:
             return Kept(preview, slot, "waiting")
-        return Kept(preview, slot, "applying" if held else "killed")
+        if outcome is None:
+            return Kept(preview.model_copy(update={"begun": True}), slot, "applying" if held else "killed")
+        settled = Outcome.model_validate_json(outcome)
+        return Kept(preview.model_copy(update={"begun": True, "outcome": settled}), slot, "done")
 
     def _claim(self, reference: str, slot: str) -> Claim:
         digest, preview_id = _parts(reference)
