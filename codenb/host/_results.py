@@ -174,7 +174,9 @@ def _said_no(raw: dict[str, Any], redactor: Redactor) -> CodenbError:
 
 
 def _named(name: Any, message: str) -> CodenbError:
-    for kind in (AccessError, *AccessError.__subclasses__(), ChangeError, *ChangeError.__subclasses__()):
+    kinds: list[type[CodenbError]] = [AccessError, *AccessError.__subclasses__()]
+    kinds += [ChangeError, *ChangeError.__subclasses__()]
+    for kind in kinds:
         if kind.__name__ == name:
             return kind(message)
     return ToolError(message, error_type=name if isinstance(name, str) else "ToolError")
