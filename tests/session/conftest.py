@@ -63,9 +63,9 @@ def notebook(tmp_path: Path, project: Project) -> Iterator[Callable[..., Noteboo
     """Makes kernels in the project's folder, on the embedded world unless told otherwise."""
     made: list[Notebook] = []
 
-    def make(connect: str | None = "demo:oom", *, person: bool = False, **env: str) -> Notebook:
+    def make(connect: str | None = "demo:oom", **env: str) -> Notebook:
         given = {"CODENB_CONNECT": connect} | env if connect else env
-        one = Notebook(project.folder, tmp_path / f"jupyter-{len(made)}", given, person=person)
+        one = Notebook(project.folder, tmp_path / f"jupyter-{len(made)}", given)
         made.append(one.__enter__())
         return one
 

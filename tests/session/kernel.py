@@ -81,14 +81,12 @@ class Notebook:
         folder: Where it works.
         home: For what belongs to Jupyter.
         env: What else it finds in its environment.
-        person: Whether a front end says that somebody sits at it.
     """
 
-    def __init__(self, folder: Path, home: Path, env: dict[str, str] | None = None, *, person: bool = False) -> None:
+    def __init__(self, folder: Path, home: Path, env: dict[str, str] | None = None) -> None:
         self._folder = folder
         self._env = {name: value for name, value in os.environ.items() if not name.startswith("CODENB_")}
         self._env |= {name: str(home / name.lower()) for name in _HOMES} | (env or {})
-        self._person = person
         home.mkdir(exist_ok=True)
         self._manager = KernelManager(kernel_name="python3")
         self._client: BlockingKernelClient
@@ -106,9 +104,9 @@ class Notebook:
             self._manager.shutdown_kernel(now=True)
         self._manager.cleanup_resources()
 
-    def start(self, code: str) -> Cell:
-        """Run a cell, and do not wait."""
-        return Cell(self, self._client.execute(code, allow_stdin=self._person))
+    def start(self, code: str, *, person: bool = False) -> Cell:
+        """Run a cell, and do not wait; `person` says whether somebody sits at a front end."""
+        return Cell(self, self._client.execute(code, allow_stdin=person))
 
     def run(self, code: str) -> Cell:
         """Run a cell that must end well."""

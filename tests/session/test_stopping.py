@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,145 +11,151 @@ import pytest
 from codenb.demo import WorldThread
 from tests.host.helpers import PATIENCE_S, alive
 from tests.session.conftest import Project
-from tests.session.kernel import Notebook
+from tests.session.kernel import Cell, Notebook
 
-CONNECT = "import asyncio, codenb\nnb = await codenb.connect()"
-DEMO_AND_PROJECT = "import asyncio, codenb\nnb = await codenb.connect('demo', home='.')"
-WORKS = "pods = await nb.call('kubernetes', 'get_pods', namespace='shop'); print(len(pods.data['pods']))"
-PATIENT = """
-class Patient:
-    async def decide(self, request):
-        print("asked", flush=True)
-        await asyncio.Event().wait()
-"""
-YES = """
+CONNECT = """
+import asyncio, codenb
 from datetime import datetime, UTC
 class Yes:
     async def decide(self, request):
         return codenb.Decision(approve=True, digest=request.digest, by="test", approver="test", at=datetime.now(UTC))
 """
-FIX = "proposal = await nb.propose('kubernetes', 'scale_deployment', name='cart', namespace='shop', replicas=5)"
-REPLICAS = (
-    "print((await nb.call('kubernetes', 'get_resource', kind='Deployment', name='cart', namespace='shop'))"
-    ".data['spec']['replicas'])"
-)
+PROJECT = f"{CONNECT}nb = await codenb.connect()"
+DEMO_AND_PROJECT = f"{CONNECT}nb = await codenb.connect('demo', home='.')"
+THINKS = """
+class Thinker:
+    name = family = "thinker"
+    async def think(self, *asked):
+        print("thinking", flush=True)
+        await asyncio.Event().wait()
+    decide = opine = think
+"""
+SCALE = "proposal = await nb.propose('kubernetes', 'scale_deployment', name='cart', namespace='shop', replicas={})"
+REPLICAS = """
+cart = await nb.call('kubernetes', 'get_resource', kind='Deployment', name='cart', namespace='shop')
+print(cart.data['spec']['replicas'])
+"""
 STOPPED = ("KeyboardInterrupt", "CancelledError")
+Make = Callable[..., Notebook]
 SOON_S = 5.0
 """How soon a stopped cell must end: generous for a loaded machine, and far from how long the work would take."""
 
-Make = Callable[..., Notebook]
+pytestmark = pytest.mark.xdist_group("stopping")
 
 
-def stopped(notebook: Notebook, code: str, once: str) -> str:
-    """Run a cell, press stop when it shows a text, and return its error."""
-    cell = notebook.start(code).until(once)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a server that never answers, and one whose changes can be held up."""
+    project = Project(tmp_path_factory.mktemp("project"))
+    project.misbehaving("deaf")
+    project.counting()
+    return project.folder
+
+
+@pytest.fixture(scope="module")
+def kernel(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
+    """One session for all that is stopped here: whatever one test does to it, the next one finds it usable."""
+    with Notebook(folder, tmp_path_factory.mktemp("jupyter")) as notebook:
+        notebook.run(f"{DEMO_AND_PROJECT}\n{THINKS}")
+        yield notebook
+
+
+def stopped(notebook: Notebook, cell: Cell) -> None:
+    """Press stop; the cell has to end soon, and not by itself."""
     begun = time.monotonic()
     notebook.interrupt()
     cell.wait()
     assert time.monotonic() - begun < SOON_S
-    return cell.error
+    assert cell.error.startswith(STOPPED)
 
 
-def test_a_stopped_cell_leaves_the_session_usable(notebook: Make, project: Project):
-    """A server that hangs is stopped with the stop button, not by restarting the kernel and losing the record."""
-    project.misbehaving("deaf")
-    kernel = notebook()
-    kernel.run(DEMO_AND_PROJECT)
+@pytest.mark.parametrize(
+    ("code", "once"),
+    [
+        ("print('calling', flush=True)\nawait nb.call('other', 'go')", "calling"),
+        ("await nb.gather(namespace='shop', servers=['kubernetes', 'other'])", "kubernetes.gather_context: ok"),
+        ("await nb.consult('Why?', found, circle=[Thinker()])", "thinking"),
+    ],
+    ids=["call", "gather", "consult"],
+)
+def test_a_stopped_cell_leaves_the_session_usable(kernel: Notebook, code: str, once: str):
+    """What hangs is stopped with the stop button, not by restarting the kernel and losing the record."""
+    kernel.run("found = await nb.gather(namespace='shop', servers=['kubernetes'])")
 
-    error = stopped(kernel, "print('calling', flush=True)\nawait nb.call('other', 'go')", "calling")
+    stopped(kernel, kernel.start(code).until(once))
 
-    assert error.startswith(STOPPED)
-    assert int(kernel.run(WORKS).stream("stdout")) > 0
-    assert "cancelled" in kernel.run("print(nb.calls[-2].status)").stream("stdout")
-
-
-def test_a_gather_stopped_half_way_leaves_the_session_usable(notebook: Make, project: Project):
-    """One server that hangs is why people press stop; what the others said must not be stuck with it."""
-    project.misbehaving("deaf")
-    kernel = notebook()
-    kernel.run(DEMO_AND_PROJECT)
-
-    error = stopped(kernel, "await nb.gather(namespace='shop')", "kubernetes.gather_context: ok")
-
-    assert error.startswith(STOPPED)
     again = kernel.run("found = await nb.gather(namespace='shop', servers=['kubernetes']); print(found.missing)")
     assert again.stream("stdout").strip() == "{}"
+    assert "open" in kernel.run("print({row.server: row.state for row in nb.host.status()})").stream("stdout")
 
 
-def test_stopping_while_a_decision_is_awaited_changes_nothing(notebook: Make):
+def test_a_stopped_call_is_recorded_as_such(kernel: Notebook):
+    """The record of a run holds what was tried, not only what came to an end."""
+    stopped(kernel, kernel.start("print('calling', flush=True)\nawait nb.call('other', 'go')").until("calling"))
+
+    assert "cancelled" in kernel.run("print(nb.calls[-1].status)").stream("stdout")
+
+
+def test_stopping_while_a_decision_is_awaited_changes_nothing(kernel: Notebook):
     """Whoever presses stop at the question says no; the loop sleeps at that moment and must hear it all the same."""
-    kernel = notebook()
-    kernel.run(CONNECT + PATIENT)
-    before = kernel.run(f"{FIX}\n{REPLICAS}").stream("stdout")
+    before = kernel.run(f"{SCALE.format(4)}\n{REPLICAS}").stream("stdout")
 
-    error = stopped(kernel, "await nb.execute(proposal, approver=Patient())", "asked")
+    stopped(kernel, kernel.start("await nb.execute(proposal, approver=Thinker())").until("thinking"))
 
-    assert error.startswith(STOPPED)
     assert kernel.run(REPLICAS).stream("stdout") == before
-    assert "verified" in kernel.run("print((await nb.execute(proposal, codenb.demo_policy()))[0].status)").stream(
-        "stdout"
-    )
+    done = kernel.run("print((await nb.execute(proposal, codenb.demo_policy()))[0].status)")
+    assert done.stream("stdout").strip() == "verified"
 
 
-def test_stopping_at_the_panel_says_that_nothing_was_approved(notebook: Make):
+def test_stopping_at_the_panel_says_that_nothing_was_approved(kernel: Notebook):
     """The page stays as the record: two live buttons that nobody listens to would be a lie."""
-    kernel = notebook(person=True)
-    kernel.run(f"{CONNECT}\n{FIX}")
-    cell = kernel.start("await nb.execute(proposal, approver=codenb.approver())").until("Approve")
+    kernel.run(SCALE.format(5))
+    cell = kernel.start("await nb.execute(proposal, approver=codenb.approver())", person=True).until("Approve")
 
-    kernel.interrupt()
-    cell.wait()
+    stopped(kernel, cell)
 
-    assert cell.error.startswith(STOPPED)
     assert cell.shows("interrupted: not approved")
 
 
-def test_a_click_is_heard_while_the_cell_waits_for_it(notebook: Make):
+def test_a_click_is_heard_while_the_cell_waits_for_it(kernel: Notebook):
     """A kernel that delivers clicks only between cells would wait for ever: the panel is asked inside one."""
-    kernel = notebook(person=True)
-    kernel.run(f"{CONNECT}\n{FIX}")
-    cell = kernel.start("outcomes = await nb.execute(proposal, approver=codenb.approver())").until("Approve")
+    kernel.run(SCALE.format(2))
+    cell = kernel.start("outcomes = await nb.execute(proposal, approver=codenb.approver())", person=True)
 
-    kernel.click(cell, "Approve")
+    kernel.click(cell.until("Approve"), "Approve")
     cell.wait()
 
-    assert "verified" in kernel.run("print(outcomes[0].status, outcomes[0].decision.approver)").stream("stdout")
+    told = kernel.run("print(outcomes[0].status, outcomes[0].decision.approver)").stream("stdout")
+    assert told.strip() == "verified ask_me"
 
 
-def test_a_change_that_is_being_applied_is_completed_although_the_cell_is_stopped(notebook: Make, project: Project):
+def test_a_change_that_is_being_applied_is_completed_although_the_cell_is_stopped(kernel: Notebook, folder: Path):
     """Half a change is worse than a whole one; and what came of it can be asked for in the next cell."""
-    project.counting()
-    kernel = notebook(connect=None)
-    kernel.run(CONNECT + YES)
-    toy = project.folder / "toy"
+    toy = folder / "toy"
     (toy / "closed").touch()
     kernel.run("proposal = await nb.propose('toy', 'set_count', name='checkout', value=7)")
     cell = kernel.start("await nb.execute(proposal, approver=Yes())").until("carrying it out")
-    while not (toy / "writing").exists():
+    until = time.monotonic() + PATIENCE_S
+    while not (toy / "writing").exists() and time.monotonic() < until:
         time.sleep(0.02)
 
-    kernel.interrupt()
-    cell.wait()
+    stopped(kernel, cell)
     (toy / "gate").touch()
 
-    assert cell.error.startswith(STOPPED)
-    told = kernel.run("print(nb.outcomes[0].reference)").stream("stdout").strip()
-    assert cell.shows(told)
-    assert kernel.run(f"print((await nb.outcome({told!r})).status)").stream("stdout").strip() == "applied"
-    assert (
-        kernel.run("print((await nb.call('toy', 'get_count', name='checkout')).data['value'])")
-        .stream("stdout")
-        .startswith("7")
-    )
+    assert kernel.run("print(nb.outcomes[0].status)").stream("stdout").strip() == "unknown"
+    asked = kernel.run("print((await nb.outcome(nb.outcomes[0].reference)).status)")
+    assert asked.stream("stdout").strip() == "applied"
+    counted = kernel.run("print((await nb.call('toy', 'get_count', name='checkout')).data['value'])")
+    assert counted.stream("stdout").strip() == "7"
 
 
-def test_two_notebooks_work_on_one_folder_at_once(notebook: Make, project: Project, tmp_path: Path):
+def test_two_notebooks_work_on_one_folder_at_once(notebook: Make, project: Project):
     """Two people, or two tabs: they share the folder's state, its logs and its previews, and mend different things."""
     project.counting()
     with WorldThread("oom") as world:
         kernels = [notebook(connect=None, KUBECONFIG=str(world.kubeconfig)) for _ in range(2)]
         for kernel in kernels:
-            kernel.run(CONNECT + YES)
+            kernel.run(PROJECT)
         cells = [
             kernel.start(
                 "found = await nb.gather(namespace='shop')\n"

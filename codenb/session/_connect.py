@@ -1,0 +1,143 @@
+"""Ways to connect: to a project's servers, or to the embedded world.
+
+What is heavy is imported here and off the event loop, while the embedded world, a process of its own, comes up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Generator
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from codenb import config
+from codenb.errors import BadInput, CodenbError
+from codenb.models import Place, ServerAbout
+from codenb.session._session import Session
+
+if TYPE_CHECKING:
+    from mcp.server import MCPServer
+
+    from codenb.config import Settings
+    from codenb.host import Host
+
+_ABOUT_S = 5.0
+"""How long connecting waits for a server to say which cluster it acts on, in seconds."""
+
+
+class Connecting:
+    """What `connect` returns: await it, or enter it with `async with`."""
+
+    def __init__(self, open_session: Callable[[], Any]) -> None:
+        self._open = open_session
+        self._session: Session | None = None
+
+    def __await__(self) -> Generator[Any, None, Session]:
+        return self._open().__await__()  # type: ignore[no-any-return]
+
+    async def __aenter__(self) -> Session:
+        self._session = await self._open()
+        return self._session
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session:
+            await self._session.close()
+
+
+def connect(where: str | Path | None = None, *, home: str | Path | None = None) -> Connecting:
+    """Connect to the servers of a project, or to the embedded world.
+
+    Args:
+        where: A project folder; or `demo`, or `demo:SCENARIO`, for the embedded world with the built-in servers.
+            None takes `CODENB_CONNECT` where it is set, else `home`, else the project folder found upward from here.
+        home: The project folder; with `demo`, one whose servers take part as well.
+
+    Returns:
+        Await it for a `Session`, or use it with `async with`.
+
+    Raises:
+        ConfigError: No such folder, or a configuration that cannot be used (when awaited).
+        BadInput: No such scenario, or two folders (when awaited).
+    """
+
+    async def opened() -> Session:
+        chosen = str(where) if where is not None else os.environ.get("CODENB_CONNECT", "")
+        kind, _, scenario = chosen.partition(":")
+        if kind == "demo":
+            return await _connect_demo(scenario or "oom", home)
+        if chosen and home:
+            raise BadInput(f"two project folders, {chosen} and {home}: name the one that is meant")
+        return await _connect_project(chosen or home)
+
+    return Connecting(opened)
+
+
+async def _connect_demo(scenario: str, home: str | Path | None) -> Session:
+    from codenb.demo import World  # noqa: PLC0415  a notebook on real servers never needs it
+
+    # The world comes up in a process of its own while this one imports what talks to it.
+    loading = asyncio.create_task(asyncio.to_thread(_load_servers))
+    started = await World.start(scenario)
+    try:
+        await loading
+        # Without a home of its own, the session keeps its state where the world does, and both go together.
+        kubeconfig = Path(started.kubeconfig)
+        settings = config.load(Path(home) if home else kubeconfig.parent)
+        host = await _opened(settings, partial(_kubernetes, settings, kubeconfig, started.context))
+    except BaseException:
+        await started.stop()
+        raise
+    place = Place(name=started.context, address=started.server, identity=started.uid)
+    may, reason = settings.may_change(place.identity, started.scenario.namespace)
+    about = ServerAbout(
+        name="kubernetes", version="", place=place, changes=("*",) if may else (), changes_reason=reason
+    )
+    return Session(host, settings, [about], started)
+
+
+async def _connect_project(folder: str | Path | None) -> Session:
+    settings = await asyncio.to_thread(config.load, Path(folder) if folder else None)
+    await asyncio.to_thread(_load_servers)
+    host = await _opened(settings, partial(_kubernetes, settings, None, None))
+    own = [name for name, server in settings.servers.items() if server.transport == "builtin"]
+    return Session(host, settings, await asyncio.gather(*(_about(host, name) for name in own)))
+
+
+async def _opened(settings: Settings, kubernetes: Callable[[], MCPServer]) -> Host:
+    from codenb.host import Host  # noqa: PLC0415  loaded by now, off the event loop
+
+    host = Host(settings, servers={"kubernetes": kubernetes} if "kubernetes" in settings.servers else {})
+    try:
+        await host.open()
+    except BaseException:
+        await host.close()
+        raise
+    return host
+
+
+async def _about(host: Host, server: str) -> ServerAbout:
+    try:
+        async with asyncio.timeout(_ABOUT_S):
+            answer = await host.read(server, "about://server")
+    except TimeoutError:
+        return ServerAbout(name=server, version="", place_problem=f"{server} did not answer within {_ABOUT_S:.0f} s")
+    except CodenbError as error:
+        return ServerAbout(name=server, version="", place_problem=str(error))
+    return ServerAbout.from_dict(answer.data, what=f"about://server of {server}")
+
+
+def _load_servers() -> None:
+    """Import what is heavy: the SDK, and the servers that run in process."""
+    import codenb.host  # noqa: PLC0415
+    import codenb.servers.kubernetes.server  # noqa: F401, PLC0415
+
+
+def _kubernetes(settings: Settings, kubeconfig: Path | None, context_name: str | None) -> MCPServer:
+    from codenb.servers.kubernetes.server import server  # noqa: PLC0415
+
+    return server(settings, kubeconfig=kubeconfig, context=context_name).mcp
