@@ -88,7 +88,9 @@ class _Run:
             return self._without(server, tool, begun, late)
         except CodenbError as error:
             return self._without(server, tool, begun, error)
-        data = self.host.redactor.value(answered(result))
+        data = answered(result)
+        if isinstance(result.data, str):  # it may have become objects only now, and their names say what is secret
+            data = self.host.redactor.value(data)
         missing = _texts(data.get("missing")) if isinstance(data, dict) else {}
         holes = "; ".join(f"{what}: {why}" for what, why in missing.items())
         return self._said(

@@ -71,14 +71,20 @@ def tool_result(server: str, tool: str, raw: dict[str, Any], redactor: Redactor,
         raise _said_no(raw, redactor)
     rest = dict(raw)
     parts, structured = rest.pop("content", []), rest.pop("structuredContent", None)
-    clean = [_clean(part, redactor) for part in parts]
-    shown = {**redactor.value(rest), "content": clean}
+    shown = redactor.value(rest)
     if structured is None:
+        clean = [_clean(part, redactor) for part in parts]
         data = _parsed(parts, clean, redactor)
     else:
         data = shown["structuredContent"] = redactor.value(structured)
+        if _texts(parts) == [_compact(structured)] and len(parts) == 1:
+            # How our own servers say it once more; redacting is slow, and need not be done twice to one answer.
+            clean = [_clean({**parts[0], "text": ""}, redactor) | {"text": _compact(data)}]
+        else:
+            clean = [_clean(part, redactor) for part in parts]
         if isinstance(data, dict) and data.keys() == {"result"}:
             data = data["result"]
+    shown["content"] = clean
     return ToolResult(server=server, tool=tool, data=data, content=_contents(clean), raw=shown, duration_ms=duration_ms)
 
 
@@ -110,6 +116,10 @@ def prompt_result(server: str, name: str, raw: dict[str, Any], redactor: Redacto
         raw={**redactor.value(rest), "messages": messages},
         duration_ms=duration_ms,
     )
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _clean(part: dict[str, Any], redactor: Redactor) -> dict[str, Any]:

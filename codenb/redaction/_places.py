@@ -23,6 +23,9 @@ from codenb.redaction._values import (
     word,
 )
 
+_BETWEEN = re.compile(r"[\s:=\"']")
+"""What stands between a name and its value; most texts in an answer are names themselves, which have none of it."""
+
 _ASSIGNED = re.compile(
     r"(?<![A-Za-z0-9_.-])(?P<name>[A-Za-z0-9_.-]{2,128})(?P<quote>\\{0,3}[\"'])?"
     r"[ \t]{0,8}(?P<sign>:=|={1,3}>?|:)[ \t]{0,64}"
@@ -52,11 +55,15 @@ _LOOKS_SECRET = re.compile(r"(?=.{6})(?:.*[0-9!@#$%^&*+=_~].*|.*[a-z][A-Z].*)")
 
 def placed(text: str) -> Iterator[Span]:
     """Where values stand whose name or object says that they are secret."""
+    if not _BETWEEN.search(text):
+        return
     yield from _assignments(text, _ASSIGNED, "name")
-    yield from _assignments(text, _PAIR, "value")
+    if "alue" in text:
+        yield from _assignments(text, _PAIR, "value")
     yield from _flags(text)
-    yield from json_data(text)
-    yield from yaml_data(text)
+    if "Secret" in text:
+        yield from json_data(text)
+        yield from yaml_data(text)
 
 
 def _assignments(text: str, pattern: re.Pattern[str], before_sign: str) -> Iterator[Span]:

@@ -19,10 +19,11 @@ from codenb.redaction._places import placed
 from codenb.redaction._values import Span, after_scheme, harmless
 
 _PROCESS_KEY = secrets.token_bytes(32)
-_KINDS = (*(kind for kind, _ in FORMATS), "secret", "configured", "email", "too-deep")
+_KINDS = (*(kind for kind, _, _ in FORMATS), "secret", "configured", "email", "too-deep")
 _PLACEHOLDER = re.compile(rf"<redacted:(?:{'|'.join(_KINDS)}):[0-9a-f]{{8}}>")
 _ROUNDS = 6
 _DEPTH = 200
+_KEY_CHARS, _KEYS = 64, 4096
 _PROBES = ("", "a", "a b", "1\n-")
 _SECRET_TYPES = re.compile(r"Opaque|(?:bootstrap\.)?kubernetes\.io/.+|helm\.sh/release\.v1")
 _DATA = ("data", "stringData", "string_data")
@@ -55,6 +56,7 @@ class Redactor:
         self._patterns = tuple(_compiled(pattern) for pattern in patterns)
         self._key = _PROCESS_KEY if key is None else key
         self._emails = emails
+        self._keys: dict[str, str] = {}
 
     def text(self, text: str) -> str:
         """The text with every secret replaced by its pseudonym, and nothing else changed."""
@@ -162,7 +164,7 @@ class Redactor:
         is_secret = _is_secret(value)
         out: dict[Any, Any] = {}
         for key, item in value.items():
-            shown = self.text(key) if isinstance(key, str) else key
+            shown = self._shown_key(key) if isinstance(key, str) else key
             name = _PLACEHOLDER.sub("", shown) if isinstance(shown, str) else ""
             if is_secret and key in _DATA and isinstance(item, Mapping):
                 out[shown] = {
@@ -189,6 +191,15 @@ class Redactor:
             else:
                 out[shown] = self._value(item, depth + 1)
         return out
+
+    def _shown_key(self, key: str) -> str:
+        """A key without secrets; remembered, because an answer of a thousand objects has the same twenty keys."""
+        shown = self._keys.get(key)
+        if shown is None:
+            shown = self.text(key)
+            if shown == key and len(key) <= _KEY_CHARS and len(self._keys) < _KEYS:
+                self._keys[key] = shown
+        return shown
 
     def _under_secret_name(self, name: str, item: Any, depth: int) -> Any:
         if isinstance(item, Mapping):

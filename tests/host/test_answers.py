@@ -6,13 +6,29 @@ import asyncio
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from codenb import errors
 from codenb.config import Limits, ServerSettings
 from codenb.host import TRACE_ID, Calls, Entry, Host
+from codenb.host._results import _compact, tool_result
+from codenb.redaction import redactor
 from codenb.views import to_html, to_text
+
+
+SECRETIVE = st.sampled_from(
+    [
+        "password=hunter2-correct",
+        {"password": "hunter2-correct"},
+        [{"name": "TOKEN", "value": "hunter2-correct"}],
+        "é 1",
+        3,
+    ]
+)
 
 
 async def test_lists_and_plain_values_come_unwrapped(some_host: Host) -> None:
@@ -228,3 +244,15 @@ async def _one_record():
     calls = Calls()
     await Recorder(calls, "local", Redactor()).record(Entry("tool", "s", "t"), lambda _: asyncio.sleep(0))
     return calls[0]
+
+
+@given(st.dictionaries(st.sampled_from(["password", "note", "a"]), SECRETIVE, max_size=3))
+def test_an_answer_said_twice_is_clean_in_both(structured: dict[str, Any]) -> None:
+    """Our servers repeat their structured answer as text, which is then made of the clean one and not read again."""
+    raw = {"content": [{"type": "text", "text": _compact(structured)}], "structuredContent": structured}
+
+    answer = tool_result("s", "t", raw, redactor(), 1)
+
+    assert answer.text == _compact(redactor().value(structured))
+    assert redactor().text(answer.text) == answer.text
+    assert "hunter2" not in json.dumps(answer.to_dict())

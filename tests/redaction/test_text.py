@@ -7,10 +7,10 @@ import json
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from codenb.redaction import Redactor, is_secret_name, redactor
+from codenb.redaction import Redactor, _formats, is_secret_name, redactor
 
 PLACEHOLDER = re.compile(r"<redacted:([a-z-]+):[0-9a-f]{8}>")
 
@@ -315,3 +315,15 @@ def test_emails_are_hidden_only_where_asked_for():
 def test_a_name_is_judged_by_its_words(name, secret):
     """`secretName` names a Secret and `compass` ends in pass; neither holds one."""
     assert is_secret_name(name) is secret
+
+
+@pytest.mark.parametrize(("kind", "marks", "form"), _formats.FORMATS)
+def test_every_secret_of_a_format_has_one_of_its_marks(kind, marks, form):
+    """A text without a mark is not searched for the format, so a mark that is too narrow would let secrets through."""
+
+    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.from_regex(re.compile(form, re.ASCII), fullmatch=True))
+    def holds(secret):
+        assert any(mark in secret for mark in marks)
+
+    holds()
