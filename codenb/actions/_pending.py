@@ -84,7 +84,7 @@ def _request(request: ApprovalRequest) -> dict[str, Any]:
         "digest": request.digest,
         "summary": preview.change.summary if preview else str(proposal.call),
         "place": request.place.to_dict(),
-        "call": proposal.call.to_dict(),
+        "call": (preview or proposal).call.to_dict(),  # the server's own patterns have been applied to a preview's
         "why": proposal.why,
         "proposed_by": list(proposal.proposed_by),
         "notes": list(request.notes),

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LONG = 64 * 1024
+_GIVEN = 500
 
 # Every fault that the SDK logs is raised here as well; without a handler of its own it would print to the cell.
 logging.getLogger("mcp").addHandler(logging.NullHandler())
@@ -260,7 +261,7 @@ class Host:
         info = await peer.tool(call.tool, until)
         await self._load_checker()
         if not info.callable:
-            raise NotApproved(_needs_approval(info, call))
+            raise NotApproved(_needs_approval(info, call, self._redactor))
         answer = await peer.ask(
             f"{call.server}.{call.tool}",
             lambda client: client.call_tool(call.tool, call.arguments),
@@ -333,9 +334,10 @@ class Host:
         raise UnknownServer(f"no server {name!r} is configured: {hint}")
 
 
-def _needs_approval(info: ToolInfo, call: ToolCall) -> str:
-    given = "".join(f", {key}={value!r}" for key, value in call.arguments.items())
-    propose = f"nb.propose({call.server!r}, {call.tool!r}{given})"
+def _needs_approval(info: ToolInfo, call: ToolCall, redactor: Redactor) -> str:
+    given = "".join(f", {key}={value!r}" for key, value in redactor.value(call.arguments).items())
+    shown = given if len(given) <= _GIVEN else ", ..."
+    propose = f"nb.propose({call.server!r}, {call.tool!r}{shown})"
     if info.kind == "changes":
         return f"{call.server}.{call.tool} changes something and needs an approval: use {propose}, then nb.execute"
     return (

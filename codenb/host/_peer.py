@@ -69,7 +69,7 @@ class Peer:
         self._connections: set[Connection] = set()
         self._shared: Connection | None = None
         self._tools: tuple[ToolInfo, ...] | None = None
-        self._listing: asyncio.Task[None] | None = None
+        self._listing: asyncio.Task[tuple[ToolInfo, ...]] | None = None
         self._problem = settings.problem or ""
 
     @property
@@ -107,17 +107,17 @@ class Peer:
         Args:
             until: Loop time; None is the server's own time-out.
         """
-        while not self.lists_tools:
-            if self._listing is None:
-                self._listing = asyncio.ensure_future(self._list())
-                self._listing.add_done_callback(self._listed)
-            try:
-                async with asyncio.timeout_at(until):
-                    await asyncio.shield(self._listing)
-            except TimeoutError as error:
-                known = self._shared.explain_opening(error) if self._shared else None
-                raise known or DeadlineExceeded(f"{self.name} did not answer in time: allow more time") from error
-        return self._tools or ()
+        if self._tools is not None and self.lists_tools:
+            return self._tools
+        if self._listing is None:
+            self._listing = asyncio.ensure_future(self._list())
+            self._listing.add_done_callback(self._listed)
+        try:
+            async with asyncio.timeout_at(until):
+                return await asyncio.shield(self._listing)
+        except TimeoutError as error:
+            known = self._shared.explain_opening(error) if self._shared else None
+            raise known or DeadlineExceeded(f"{self.name} did not answer in time: allow more time") from error
 
     async def tool(self, name: str, until: float) -> ToolInfo:
         """One tool; a name that is not in the list is looked up in a fresh one.
@@ -130,13 +130,14 @@ class Peer:
             UnknownTool: The message names the nearest.
         """
         known = self._tools is not None
-        for tool in await self.tools(until):
+        tools = await self.tools(until)
+        for tool in tools:
             if tool.name == name:
                 return tool
         if known:
             self._tools = None
             return await self.tool(name, until)
-        near = get_close_matches(name, [tool.name for tool in self._tools or ()], n=1, cutoff=0.4)
+        near = get_close_matches(name, [tool.name for tool in tools], n=1, cutoff=0.4)
         hint = f"did you mean {near[0]!r}?" if near else "see nb.tools()"
         raise UnknownTool(f"{self.name} has no tool {name!r}: {hint}")
 
@@ -207,11 +208,12 @@ class Peer:
             where=where,
         )
 
-    async def _list(self) -> None:
+    async def _list(self) -> tuple[ToolInfo, ...]:
         listed = await self.ask(f"{self.name} tools/list", listed_tools, asyncio.timeout(self.timeout_s))
-        self._tools = tuple(self._info(tool) for tool in listed)
+        self._tools = tools = tuple(self._info(tool) for tool in listed)
+        return tools
 
-    def _listed(self, listing: asyncio.Task[None]) -> None:
+    def _listed(self, listing: asyncio.Task[tuple[ToolInfo, ...]]) -> None:
         self._listing = None
         if not listing.cancelled():
             listing.exception()  # also where nobody waits for it any more

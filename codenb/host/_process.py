@@ -47,7 +47,11 @@ async def spawn(
         limit=limit,
         start_new_session=True,
     )
-    _keeper.add(process.pid)
+    try:
+        _keeper.add(process.pid)
+    except OSError:
+        process.kill()
+        raise
     return process
 
 

@@ -104,6 +104,18 @@ async def test_without_an_approver_everything_waits_and_is_written_down(host: Ho
     assert shop.get()["writes"] == 0
 
 
+async def test_what_waits_is_written_down_without_configured_secrets(toy: Any, shop: Any, tmp_path: Any) -> None:
+    """Only the project knows what is secret beyond passwords; the file is made to be sent to somebody."""
+    (tmp_path / "codenb.toml").write_text('[redaction]\npatterns = ["project-[a-z]+"]\n')
+    shop.set(**{"project-x": 1})
+    async with Host(load(tmp_path, {}, builtin=()), servers={"toy": lambda: toy.make(tmp_path).mcp}) as host:
+        await execute(host, [await propose(host, scale("project-x", 6))], none(tmp_path / "pending.json"))
+
+    text = (tmp_path / "pending.json").read_text()
+    assert "<redacted:configured:" in text
+    assert "project-x" not in text
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(other=st.text("0123456789abcdef", min_size=64, max_size=64))
 async def test_an_approval_of_any_other_digest_is_refused(host: Host, shop: Any, says: Any, other: str) -> None:

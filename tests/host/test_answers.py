@@ -19,7 +19,6 @@ from codenb.host._results import _compact, tool_result
 from codenb.redaction import redactor
 from codenb.views import to_html, to_text
 
-
 SECRETIVE = st.sampled_from(
     [
         "password=hunter2-correct",

@@ -78,6 +78,18 @@ async def test_call_refuses_a_change_and_names_the_way(some_host: Host, journal:
     assert some_host.calls[-1].status == "denied"
 
 
+async def test_what_to_type_instead_shows_no_secret_and_no_page(in_process: Host) -> None:
+    """The message ends up in the cell's output and in the records, and both are kept."""
+    with pytest.raises(NotApproved) as secret:
+        await in_process.call("plain", "delete", {"name": "web", "password": "hunter2-correct-horse"})
+    with pytest.raises(NotApproved) as page:
+        await in_process.call("plain", "delete", {"name": "web" * 10_000})
+
+    assert "name='web', password='<redacted:" in str(secret.value)
+    assert "hunter2" not in str(secret.value)
+    assert "nb.propose('plain', 'delete', ...)" in str(page.value)
+
+
 async def test_a_tool_that_calls_itself_a_change_is_one_whatever_is_declared(
     make_host: Callable[..., Host], journal: Journal
 ) -> None:
