@@ -39,7 +39,7 @@ def overview(where: str, about: Sequence[ServerAbout], servers: Iterable[ServerS
         Field("may change", namespaces or _why_nothing(about, unknown)),
     ]
     if others:
-        blocks.append(Field("and elsewhere", f"whatever these do, each call with an approval: {', '.join(others)}"))
+        blocks.append(Field("may also change", f"whatever these do, each call with an approval: {', '.join(others)}"))
     blocks.append(Table(_COLUMNS, [_row(one) for one in servers], caption="Servers"))
     blocks += [Text(_named(one), Tone.BAD) for one in servers if one.problem]
     blocks += [Text(note, Tone.WARN) for note in settings.notes]

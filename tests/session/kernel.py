@@ -53,8 +53,8 @@ class Cell:
         return "".join(part["text"] for part in parts if part["name"] == name)
 
     def shows(self, text: str) -> bool:
-        """Whether a text stands anywhere in the outputs."""
-        return any(text in str(one["content"]) for one in self.outputs)
+        """Whether a text stands anywhere in the outputs; the cell's own code does not count."""
+        return any(text in str(one["content"]) for one in self.outputs if one["msg_type"] != "execute_input")
 
     def until(self, text: str) -> Self:
         """Wait until a text is shown."""
@@ -67,7 +67,7 @@ class Cell:
     def _wait(self, true: Any, what: str) -> Self:
         until = time.monotonic() + PATIENCE_S
         while not true():
-            if time.monotonic() > until:
+            if self.done or time.monotonic() > until:
                 shown = [one["data"].get("text/plain") for one in self.displays][-1:]
                 pytest.fail(f"waited in vain for {what}; so far: {self.stream('stdout')} {shown} {self.error}")
             self.notebook.listen(self)

@@ -131,7 +131,7 @@ async def test_a_cluster_that_cannot_be_had_is_said_everywhere(project: Project,
     project.misbehaving("well")
     reach(**changed)
     async with codenb.connect(project.folder) as nb:
-        seen = " ".join(to_text(nb.view()).split())
+        seen = " ".join(to_text(nb.view(), 10_000).split())
         bundle = await nb.gather(namespace="shop")
         proposal = await nb.propose(CLUSTER, "scale_deployment", name="cart", namespace="shop", replicas=3)
         outcomes = await nb.execute(proposal, codenb.demo_policy())

@@ -20,7 +20,7 @@ CLUSTER = "kubernetes"
 
 def said(nb: Session) -> str:
     """What a person reads, line breaks aside."""
-    return " ".join(to_text(nb.view()).split())
+    return " ".join(to_text(nb.view(), 10_000).split())
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ def cluster(foreign_world: WorldThread, project: Project, monkeypatch: pytest.Mo
 
 
 def said(nb: Session) -> str:
-    return " ".join(to_text(nb.view()).split())
+    return " ".join(to_text(nb.view(), 10_000).split())
 
 
 def approved(pending: Path, decided: Path) -> None:
