@@ -75,7 +75,7 @@ class Quotas:
     def __init__(self, sim: Simulation, admission: Admission) -> None:
         self._sim = sim
         self._admission = admission
-        self._queue = Queue(self._reconcile)
+        self._queue = Queue(sim, self._reconcile)
         self.work = self._queue.work
 
     def observe(self, change: Change) -> None:

@@ -17,12 +17,11 @@ from codenb.demo.defaults import fill
 from codenb.demo.deletion import GarbageCollector
 from codenb.demo.kinds import BY_NAME, KINDS, NAMESPACE, Kind
 from codenb.demo.kubelet import Kubelet
-from codenb.demo.objects import Obj, clone
 from codenb.demo.programs import Registry
 from codenb.demo.scenarios import Scenario, Step
 from codenb.demo.simulation import Simulation
 from codenb.demo.status import ApiError
-from codenb.demo.validation import check
+from codenb.demo.validation import accept
 from codenb.errors import ConfigError
 from codenb.models.embedded import EMBEDDED_UID
 
@@ -77,21 +76,22 @@ def build(scenario: Scenario, *, seed: int, foreign: bool) -> Built:
         except (ApiError, KeyError) as error:
             raise ConfigError(f"scenario {scenario.name}: a step of its history cannot be taken: {error}") from error
     sim.run_until(start)
+    if sim.failures:
+        raise ConfigError(f"scenario {scenario.name}: its history cannot be lived: {min(sim.failures)}")
     return Built(sim, admission, kubelet, uid)
 
 
 def _take(sim: Simulation, admission: Admission, step: Step) -> None:
     for manifest in step.apply:
         kind = BY_NAME[manifest["apiVersion"], manifest["kind"]]
-        obj = fill(kind, {key: value for key, value in manifest.items() if key not in ("apiVersion", "kind")})
-        check(kind, obj)
+        sent = {key: value for key, value in manifest.items() if key not in ("apiVersion", "kind")}
+        obj = accept(kind, sent)
         admission.check(kind, obj, None)
         sim.store.create(kind, obj, _DELIVERY)
         sim.settle()
     if step.patch is not None:
         kind = _BY_KIND_NAME[step.patch["kind"]]
         before = sim.store.get(kind, step.patch["namespace"], step.patch["name"])
-        after: Obj = fill(kind, patch.apply(patch.STRATEGIC_PATCH, before, clone(step.patch["body"])))
-        check(kind, after, before)
+        after = accept(kind, patch.apply(patch.STRATEGIC_PATCH, before, step.patch["body"]), before)
         sim.store.update(kind, after, _DELIVERY)
         sim.settle()

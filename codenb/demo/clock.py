@@ -40,18 +40,17 @@ class Clock:
         """The moment of the next action, or None where nothing is due."""
         return self._due[0][0] if self._due else None
 
-    def run_until(self, moment: float, settle: Action) -> None:
+    def run_until(self, moment: float, happen: Callable[[Action], None]) -> None:
         """Move to a moment, running what is due on the way.
 
         Args:
             moment: Where to stop; one that is past is ignored, time does not go back.
-            settle: Called after each action, so that controllers see the world as it was at that time.
+            happen: Runs an action and lets the controllers see the world as it is then.
         """
         while self._due and self._due[0][0] <= moment:
             due, _, action = heapq.heappop(self._due)
             self.now = max(self.now, due)
-            action()
-            settle()
+            happen(action)
         self.now = max(self.now, moment)
 
     def moment(self, date: datetime) -> float:

@@ -41,11 +41,12 @@ def delete(sim: Simulation, kind: Kind, obj: Obj, *, propagation: str = "Backgro
         sim.store.remove(kind, obj)
 
 
-def _dependents(sim: Simulation, uid: str) -> list[tuple[Kind, Obj]]:
+def _dependents(sim: Simulation, *owners: str) -> list[tuple[Kind, Obj]]:
+    uids = frozenset(owners)
     return [
         (kind, obj)
         for kind, obj in sim.store.everything()
-        if any(ref["uid"] == uid for ref in obj["metadata"].get("ownerReferences", ()))
+        if any(ref["uid"] in uids for ref in obj["metadata"].get("ownerReferences", ()))
     ]
 
 
@@ -93,18 +94,18 @@ class GarbageCollector:
         self._changed = False
         gone, self._gone = self._gone, []
         for kind, obj in gone:
-            self._collect(kind, obj)
+            if kind is NAMESPACE:
+                self._empty(name_of(obj))
+        for kind, obj in _dependents(self._sim, *(uid_of(obj) for _, obj in gone)):
+            delete(self._sim, kind, obj)
         for uid, (kind, namespace, name) in list(self._waiting.items()):
             self._release(uid, kind, namespace, name)
         return True
 
-    def _collect(self, kind: Kind, owner: Obj) -> None:
-        if kind is NAMESPACE:
-            for below, obj in self._sim.store.everything():
-                if namespace_of(obj) == name_of(owner):
-                    delete(self._sim, below, obj, grace=0)
-        for below, obj in _dependents(self._sim, uid_of(owner)):
-            delete(self._sim, below, obj)
+    def _empty(self, namespace: str) -> None:
+        for kind, obj in self._sim.store.everything():
+            if namespace_of(obj) == namespace:
+                delete(self._sim, kind, obj, grace=0)
 
     def _release(self, uid: str, kind: Kind, namespace: str, name: str) -> None:
         dependents = _dependents(self._sim, uid)

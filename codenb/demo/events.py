@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from codenb.demo.clock import Clock
-from codenb.demo.kinds import EVENT
+from codenb.demo.kinds import EVENT, NEW_EVENT, Kind
 from codenb.demo.objects import Obj, dig, name_of, pruned, revised, uid_of
 from codenb.demo.store import Store
 
@@ -39,7 +39,7 @@ class Recorder:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._count = 0
+        self._last = 0
         self._known: dict[tuple[str, ...], tuple[str, str]] = {}
 
     def record(self, about: Obj, happening: Happening) -> None:
@@ -89,9 +89,9 @@ class Recorder:
         }
 
     def _number(self) -> int:
-        """Ends an event's name: rises with time, as that of a real one, so that names sort as events happened."""
-        self._count += 1
-        return _FIRST_NUMBER + int(self._clock.now * 1_000_000) * 1_000 + self._count % 1_000
+        """Ends an event's name: the nanosecond, as that of a real one, but never the same twice."""
+        self._last = max(self._last + 1, _FIRST_NUMBER + int(self._clock.now * 1e9))
+        return self._last
 
     def _expire_later(self, event: Obj) -> None:
         def expire() -> None:
@@ -102,8 +102,12 @@ class Recorder:
         self._clock.after(_KEPT_S, expire)
 
 
-def as_new_api(event: Obj) -> Obj:
-    """A core event in the words of `events.k8s.io/v1`."""
+def shown(kind: Kind, obj: Obj) -> Obj:
+    """An object as the API of a kind shows it: an event has other words in `events.k8s.io/v1`."""
+    return _in_new_words(obj) if kind is NEW_EVENT else obj
+
+
+def _in_new_words(event: Obj) -> Obj:
     fields = {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",

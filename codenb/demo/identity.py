@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 import zlib
+from functools import cache
 from uuid import UUID
 
 from codenb.demo.objects import Obj
@@ -41,6 +42,7 @@ def template_hash(template: Obj) -> str:
     return "".join(_ALPHABET[ord(digit) % len(_ALPHABET)] for digit in str(checksum))
 
 
+@cache
 def image_digest(image: str) -> str:
     """The 64 hexadecimal digits that stand for an image's content."""
     return f"{random.Random(image).getrandbits(256):064x}"  # noqa: S311 - a likeness, not a checksum

@@ -42,6 +42,11 @@ class Kind:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property
+    def stored(self) -> Kind:
+        """The kind that its objects are kept as: both APIs of events show the same ones."""
+        return EVENT if self is NEW_EVENT else self
+
+    @property
     def gvk(self) -> str:
         """`Deployment.apps`, or `Pod` in the core group: as messages of validation name it."""
         return f"{self.kind}.{self.group}" if self.group else self.kind

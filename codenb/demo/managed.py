@@ -24,6 +24,7 @@ _LIST_KEYS: dict[str, tuple[str, ...]] = {
     "volumes": ("name",),
 }
 _PORT_KEYS = ("containerPort", "port")
+_MISSING = object()
 
 # What the server itself sets belongs to no manager.
 _OWNERLESS = frozenset(
@@ -69,9 +70,8 @@ def record(before: Obj | None, after: Obj, write: Write) -> list[Obj]:
         The new `managedFields` list.
     """
     before = before or {}
-    shared = {key for key, value in after.items() if key in before and before[key] is value}
-    old, new = _tree(before, shared), _tree(after, shared)
-    changed, lost = _difference(new, old), _difference(old, new)
+    old, new = _fields(before), _fields(after)
+    changed, lost = _difference("", new, old), _difference("", old, new)
     entries = [dict(entry) for entry in before.get("metadata", {}).get("managedFields", [])]
     if not changed and not lost:
         return entries
@@ -98,28 +98,36 @@ def record(before: Obj | None, after: Obj, write: Write) -> list[Obj]:
     return [entry for entry in entries if entry["fieldsV1"]]
 
 
-def _tree(obj: Obj, shared: set[str]) -> Obj:
-    """The paths of an object, without the parts that both versions share."""
-    fields = {
-        f"f:{key}": _node(key, value)
-        for key, value in obj.items()
-        if key not in shared and key not in ("kind", "apiVersion", "metadata")
-    }
+def _fields(obj: Obj) -> Obj:
+    """The part of an object that managers own."""
+    own = {key: value for key, value in obj.items() if key not in ("kind", "apiVersion", "metadata")}
     metadata = {key: value for key, value in obj.get("metadata", {}).items() if key not in _OWNERLESS}
-    if metadata:
-        fields["f:metadata"] = {f"f:{key}": _node(key, value) for key, value in metadata.items()}
-    return fields
+    return own | ({"metadata": metadata} if metadata else {})
 
 
-def _node(name: str, value: Any) -> Any:
-    """A value as a tree of paths; what is not a tree keeps its value, so that a difference can be seen."""
-    if isinstance(value, dict) and value:
-        return {f"f:{key}": _node(key, item) for key, item in value.items()}
+def _difference(name: str, left: Any, right: Any) -> Obj:
+    """The paths of what is in the left value of a field and not, or with another value, in the right one."""
+    result: Obj = {}
+    there = _parts(name, right)
+    for key, value in _parts(name, left).items():
+        other = there.get(key, _MISSING)
+        if value == other:
+            continue
+        part = key.partition(":")[2]
+        below = _difference(part, value, other)
+        if below or not _parts(part, value):
+            result[key] = below
+    return result
+
+
+def _parts(name: str, value: Any) -> Obj:
+    """What a value consists of, by path element; empty for what a path ends with."""
+    if isinstance(value, dict):
+        return {f"f:{key}": item for key, item in value.items()}
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
         keys = _list_keys(name, value)
-        if keys:
-            return {_entry_key(item, keys): _node("", item) for item in value}
-    return _Leaf(value)
+        return {_entry_key(item, keys): item for item in value} if keys else {}
+    return {}
 
 
 def _list_keys(name: str, items: list[Obj]) -> tuple[str, ...]:
@@ -134,38 +142,12 @@ def _entry_key(item: Obj, keys: tuple[str, ...]) -> str:
     return "k:" + json.dumps({key: item[key] for key in keys if key in item}, separators=(",", ":"))
 
 
-class _Leaf:
-    """The value at the end of a path."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
-def _difference(left: Obj, right: Obj) -> Obj:
-    """What is in the left tree and not, or with another value, in the right one."""
-    result: Obj = {}
-    for key, value in left.items():
-        other = right.get(key)
-        if isinstance(value, dict):
-            below = _difference(value, other if isinstance(other, dict) else {})
-            if below:
-                result[key] = below
-        elif not isinstance(other, _Leaf) or other.value != value.value:
-            result[key] = value
-    return result
-
-
 def _shape(tree: Obj) -> Obj:
     """A tree of paths as FieldsV1 writes it."""
     result: Obj = {}
     for key, value in tree.items():
-        if isinstance(value, dict):
-            entry = key.startswith("k:") or any(below.startswith("k:") for below in value)
-            result[key] = ({".": {}} if entry else {}) | _shape(value)
-        else:
-            result[key] = {}
+        entry = key.startswith("k:") or any(below.startswith("k:") for below in value)
+        result[key] = ({".": {}} if entry else {}) | _shape(value)
     return result
 
 
@@ -181,7 +163,7 @@ def _subtract(fields: Obj, gone: Obj) -> Obj:
     for key, value in gone.items():
         if key not in left:
             continue
-        below = _subtract(left[key], value) if isinstance(value, dict) and left[key] else {}
+        below = _subtract(left[key], value) if value and left[key] else {}
         if below and list(below) != ["."]:
             left[key] = below
         else:

@@ -20,6 +20,23 @@ def clone(value: Any) -> Any:
     return value
 
 
+def without_nulls(value: Any) -> Any:
+    """A copy without the fields that are null, which is how a typed decoder reads them."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value]
+    return value
+
+
+def deeper_than(levels: int, value: Any) -> bool:
+    """Whether lists and objects are nested deeper than a number of levels."""
+    if not isinstance(value, dict | list):
+        return False
+    items = value.values() if isinstance(value, dict) else value
+    return not levels or any(deeper_than(levels - 1, item) for item in items)
+
+
 def revised(obj: Obj, **fields: Any) -> Obj:
     """An object with other top-level fields and metadata of its own; the rest is shared, so it costs little."""
     return obj | {"metadata": dict(obj["metadata"])} | fields

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from codenb.demo.kinds import CLAIM, EVENT, NAMESPACE, NEW_EVENT, NODE, POD, REPLICA_SET, SECRET, SERVICE, Kind
+from codenb.demo.kinds import CLAIM, EVENT, NAMESPACE, NODE, POD, REPLICA_SET, SECRET, SERVICE, Kind
 from codenb.demo.objects import Obj, dig, labels_of
 from codenb.demo.status import bad_request
 
@@ -112,8 +112,6 @@ def expression_holds(term: Obj, have: Mapping[str, str]) -> bool:
         "NotIn": lambda: value not in values,
         "Exists": lambda: value is not None,
         "DoesNotExist": lambda: value is None,
-        "Gt": lambda: value is not None and int(value) > int(values[0]),
-        "Lt": lambda: value is not None and int(value) < int(values[0]),
     }
     return tests[term["operator"]]()
 
@@ -148,14 +146,10 @@ def fields(kind: Kind, text: str) -> Test:
         if not found:
             raise bad_request(f"invalid selector: '{text}'; can't understand '{term}'")
         path, operator, value = found.groups()
-        if path not in ("metadata.name", "metadata.namespace", *_FIELDS.get(_stored(kind), ())):
+        if path not in ("metadata.name", "metadata.namespace", *_FIELDS.get(kind.stored, ())):
             raise bad_request(f"field label not supported: {path}")
         tests.append((path, operator != "!=", value))
     return lambda obj: all((_text(obj, path) == value) is wanted for path, wanted, value in tests)
-
-
-def _stored(kind: Kind) -> Kind:
-    return EVENT if kind is NEW_EVENT else kind
 
 
 def _text(obj: Obj, path: str) -> str:

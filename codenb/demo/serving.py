@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from codenb.demo import certificate, kubeconfig, scenarios
 from codenb.demo.api.app import App
 from codenb.demo.building import build
 from codenb.demo.live import Live
 from codenb.errors import BadInput
+
+_LAST_WORDS_S = 1.0  # for watches to end; who has sent half a request by then is cut off
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +38,6 @@ class Served:
     kubeconfig: Path
     context: str
     embedded: bool
-
-
-class _Server(uvicorn.Server):
-    """Stops when its world does, and leaves the process's signals to whoever owns the process."""
-
-    def __init__(self, config: uvicorn.Config, over: asyncio.Event) -> None:
-        super().__init__(config)
-        self._over = over
-
-    async def main_loop(self) -> None:
-        await self.on_tick(0)
-        await self._over.wait()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 @asynccontextmanager
@@ -77,34 +66,46 @@ async def serve(
     try:
         authority, tls = certificate.issue()
         kubeconfig.write(kubeconfig_path, url, authority, context, live.tokens)
-        config = uvicorn.Config(
-            App(live),
-            http="h11",
-            ws="none",
-            loop="asyncio",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            date_header=False,
-            server_header=False,
-            timeout_keep_alive=75,
-        )
-        config.load()
-        config.ssl = tls  # a context of our own: uvicorn itself takes only files
-        server = _Server(config, live.over)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        clock = asyncio.create_task(live.keep_time())
-        try:
-            yield Served(live, url, kubeconfig_path, context, embedded=not foreign)
-        finally:
-            server.force_exit = True
-            live.over.set()
-            clock.cancel()
-            await serving
-            with contextlib.suppress(asyncio.CancelledError):
-                await clock
+        async with _answering(App(live), listener, tls):
+            clock = asyncio.create_task(live.keep_time())
+            try:
+                yield Served(live, url, kubeconfig_path, context, embedded=not foreign)
+            finally:
+                live.over.set()
+                clock.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await clock
     finally:
         listener.close()
+
+
+@asynccontextmanager
+async def _answering(app: App, listener: socket.socket, tls: ssl.SSLContext) -> AsyncIterator[None]:
+    """Speak HTTP on a socket with uvicorn's protocol, without its server.
+
+    That one takes the process's signals, looks up every tenth of a second whether it should stop, and logs each start
+    and each request through loggers that belong to whoever else uses uvicorn in this process.
+    """
+    config = Config(app, http="h11", ws="none", lifespan="off", log_config=None, timeout_keep_alive=75)
+    config.load()
+    state = ServerState()
+
+    def connection() -> H11Protocol:
+        protocol = H11Protocol(config=config, server_state=state, app_state={})
+        protocol.access_log = False
+        return protocol
+
+    server = await asyncio.get_running_loop().create_server(connection, sock=listener, ssl=tls)
+    try:
+        yield
+    finally:
+        server.close()
+        if state.tasks:
+            await asyncio.wait(state.tasks, timeout=_LAST_WORDS_S)
+        for left in list(state.connections):
+            left.transport.abort()
+        while state.connections:  # a matter of two turns of the loop
+            await asyncio.sleep(0)
 
 
 def _listen(port: int) -> socket.socket:

@@ -111,15 +111,9 @@ def too_large(limit: int) -> ApiError:
     return ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit}")
 
 
-def unsupported_media_type(content_type: str, accepted: Sequence[str]) -> ApiError:
+def unsupported_media_type() -> ApiError:
     """415: the body is of a kind that this request does not take."""
-    return ApiError(
-        415,
-        "UnsupportedMediaType",
-        f"the body of the request was in an unknown format - {content_type or 'none'!r}: accepted media types include: "
-        f"{', '.join(accepted)}",
-        {},
-    )
+    return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
 
 
 def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> ApiError:
@@ -134,6 +128,12 @@ def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> ApiError:
 def rejected() -> ApiError:
     """422: a JSON patch whose test does not hold or whose path is not there."""
     return ApiError(422, "Invalid", "the server rejected our request due to an error in our request", {})
+
+
+def internal_error(error: Exception) -> ApiError:
+    """500: a fault of this program."""
+    why = f"{type(error).__name__}: {error}"
+    return ApiError(500, "InternalError", f"Internal error occurred: {why}", {"causes": [{"message": why}]})
 
 
 def not_embedded(what: str) -> ApiError:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from codenb.demo import managed
 from codenb.demo.clock import Clock
 from codenb.demo.identity import Identity
-from codenb.demo.kinds import EVENT, NEW_EVENT, Kind
+from codenb.demo.kinds import Kind
 from codenb.demo.objects import Obj, clone, name_of, namespace_of, uid_of
 from codenb.demo.status import already_exists, conflict, expired, not_found
 
@@ -48,6 +48,7 @@ class Store:
         self._clock = clock
         self._identity = identity
         self._objects: dict[Kind, dict[tuple[str, str], Obj]] = {}
+        self._order: dict[Kind, list[tuple[str, str]]] = {}  # sorted keys, until one comes or goes
         self._history: deque[Change] = deque(maxlen=_HISTORY)
         self._listeners: list[Listener] = []
 
@@ -74,7 +75,9 @@ class Store:
     def all(self, kind: Kind, namespace: str = "") -> list[Obj]:
         """All objects of a kind, in the order of namespace and name; of all namespaces where none is given."""
         objects = self._of(kind)
-        return [objects[key] for key in sorted(objects) if not namespace or key[0] == namespace]
+        if kind not in self._order:
+            self._order[kind] = sorted(objects)
+        return [objects[key] for key in self._order[kind] if not namespace or key[0] == namespace]
 
     def everything(self) -> Iterator[tuple[Kind, Obj]]:
         """Every object with its kind."""
@@ -120,7 +123,7 @@ class Store:
             kind: Its kind.
             obj: The whole object; changed in place. A resource version in it must be the current one.
             manager: Who writes.
-            subresource: `status` or `scale`, where the write goes there; recorded in the managed fields.
+            subresource: `status`, `scale` or `binding`, where the write goes there; recorded in the managed fields.
             keep: False for a dry run.
 
         Returns:
@@ -149,7 +152,7 @@ class Store:
                 metadata[field] = old[field]
         if obj == before:
             return before
-        if kind.generation and subresource != "status" and obj.get("spec") != before.get("spec"):
+        if kind.generation and subresource not in ("status", "binding") and obj.get("spec") != before.get("spec"):
             metadata["generation"] = old["generation"] + 1
         metadata["managedFields"] = managed.record(before, obj, self._write(kind, manager, subresource))
         if keep:
@@ -173,6 +176,7 @@ class Store:
         if have is None or uid_of(have) != uid_of(obj):
             return
         del objects[key]
+        self._order.pop(kind, None)
         gone = have | {"metadata": dict(have["metadata"])}
         self._note("DELETED", kind, gone, have)
 
@@ -191,9 +195,11 @@ class Store:
         return managed.Write(manager, kind.api_version, self._clock.stamp(), subresource)
 
     def _of(self, kind: Kind) -> dict[tuple[str, str], Obj]:
-        return self._objects.setdefault(EVENT if kind is NEW_EVENT else kind, {})
+        return self._objects.setdefault(kind, {})
 
     def _put(self, type_: str, kind: Kind, obj: Obj, before: Obj | None) -> None:
+        if before is None:
+            self._order.pop(kind, None)
         self._of(kind)[namespace_of(obj), name_of(obj)] = obj
         self._note(type_, kind, obj, before)
 

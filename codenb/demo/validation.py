@@ -1,7 +1,7 @@
 """What an API server refuses to store, with its words.
 
-Only what people get wrong: names, replicas, selectors, containers, images, quantities. The schemas of everything are
-not here.
+Only what people get wrong: names, replicas, selectors, containers, images, quantities. The types of fields are in
+`codenb.demo.shapes`; the schemas of everything are nowhere here.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from codenb.demo import quantity, selecting
+from codenb.demo import quantity, selecting, shapes
+from codenb.demo.defaults import fill
 from codenb.demo.kinds import Kind
 from codenb.demo.objects import Obj, dig
-from codenb.demo.status import ApiError, Cause, bad_request, invalid
+from codenb.demo.status import Cause, invalid, not_embedded
 
 _WORKLOADS = frozenset({"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job"})
 _REPLICATED = frozenset({"Deployment", "ReplicaSet", "StatefulSet"})
@@ -22,6 +23,7 @@ _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _NAME_LIMIT = 253
 _HIGHEST_PORT = 65535
+_MOST_REPLICAS = 5000
 _NOT_A_NAME = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
     "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
@@ -32,41 +34,39 @@ _NOT_A_LABEL = (
     "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
-# The shapes of a container's fields, and what is in its lists.
-_LISTS: dict[str, type] = {
-    "args": str,
-    "command": str,
-    "env": dict,
-    "envFrom": dict,
-    "ports": dict,
-    "volumeMounts": dict,
-}
-_SHAPES: dict[str, tuple[type, str]] = {
-    "image": (str, "string"),
-    "name": (str, "string"),
-    "resources": (dict, "v1.ResourceRequirements"),
-    **dict.fromkeys(("livenessProbe", "readinessProbe", "startupProbe"), (dict, "v1.Probe")),
-    **dict.fromkeys(_LISTS, (list, "a list")),
-}
 # Roles are paths of their own making, as `system:node`.
 _FREE_NAMES = frozenset({"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"})
 
 
-def check(kind: Kind, obj: Obj, before: Obj | None = None) -> None:
-    """Refuse an object that cannot be stored.
+def accept(kind: Kind, sent: Obj, before: Obj | None = None) -> Obj:
+    """An object as it is to be stored: with its defaults, and within the rules.
 
     Args:
         kind: Its kind.
-        obj: The object, with its defaults.
+        sent: The object as it was sent, without nulls; left as it is.
         before: The object as it is stored; None for a new one.
 
     Raises:
-        ApiError: 422 with all causes, or 400 where a field has the wrong type.
+        ApiError: 422 with all causes, 400 where a field has the wrong type, 501 for more pods than a double can bear.
     """
-    _check_types(kind, obj)
-    causes = list(_causes(kind, obj, before))
+    causes = shapes.check(kind, sent)
+    obj = fill(kind, sent)
+    if kind.kind in _REPLICATED:
+        check_size(obj["spec"]["replicas"])
+    causes = [*_causes(kind, obj, before), *causes]
     if causes:
         raise invalid(kind, dig(obj, "metadata", "name", default=""), causes)
+    return obj
+
+
+def check_size(replicas: int) -> None:
+    """Refuse more replicas than can be lived through while somebody waits.
+
+    Raises:
+        ApiError: 501.
+    """
+    if replicas > _MOST_REPLICAS:
+        raise not_embedded(f"more than {_MOST_REPLICAS} replicas")
 
 
 def pod_spec(kind: Kind, obj: Obj) -> tuple[str, Obj]:
@@ -83,61 +83,6 @@ def containers_of(path: str, pod: Obj) -> Iterator[tuple[str, Obj]]:
     for field in ("initContainers", "containers"):
         for index, container in enumerate(pod.get(field) or []):
             yield f"{path}.{field}[{index}]", container
-
-
-def _check_types(kind: Kind, obj: Obj) -> None:
-    """The mistakes that a typed decoder finds before any rule is asked."""
-    if not isinstance(obj.get("metadata"), dict):
-        raise _undecodable(kind, "json: metadata must be an object")
-    if "spec" in obj and not isinstance(obj["spec"], dict):
-        raise _undecodable(
-            kind, f"json: cannot unmarshal {_go_type(obj['spec'])} into Go struct field {kind.kind}.spec"
-        )
-    replicas = dig(obj, "spec", "replicas")
-    if kind.kind in _REPLICATED and (not isinstance(replicas, int) or isinstance(replicas, bool)):
-        field = f"{kind.kind}Spec.spec.replicas of type int32"
-        raise _undecodable(kind, f"json: cannot unmarshal {_go_type(replicas)} into Go struct field {field}")
-    for key in ("labels", "annotations"):
-        values = obj["metadata"].get(key) or {}
-        if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
-            field = f"ObjectMeta.metadata.{key} of type string"
-            raise _undecodable(kind, f"json: cannot unmarshal a value into Go struct field {field}")
-    path, pod = pod_spec(kind, obj)
-    for field in ("containers", "initContainers"):
-        entries = pod.get(field) or []
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise _undecodable(kind, f"json: cannot unmarshal a value into {path}.{field} of type []v1.Container")
-    for at, container in containers_of(path, pod):
-        _check_container_types(kind, at, container)
-
-
-def _check_container_types(kind: Kind, at: str, container: Obj) -> None:
-    for field, (shape, name) in _SHAPES.items():
-        if not isinstance(container.get(field) or shape(), shape):
-            raise _undecodable(
-                kind, f"json: cannot unmarshal {_go_type(container[field])} into {at}.{field} of type {name}"
-            )
-    for field, part in _LISTS.items():
-        if not all(isinstance(entry, part) for entry in container.get(field) or []):
-            raise _undecodable(kind, f"json: cannot unmarshal an entry of {at}.{field}")
-    if not all(isinstance(variable.get("value", ""), str) for variable in container.get("env") or []):
-        raise _undecodable(kind, f"json: cannot unmarshal a value into {at}.env of type v1.EnvVar: values are text")
-    for amounts in (dig(container, "resources", "requests") or {}, dig(container, "resources", "limits") or {}):
-        for amount in amounts.values():
-            try:
-                quantity.parse(amount)
-            except ValueError as error:
-                raise _undecodable(kind, str(error)) from error
-
-
-def _undecodable(kind: Kind, why: str) -> ApiError:
-    return bad_request(f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {why}')
-
-
-def _go_type(value: Any) -> str:
-    return {str: "string", bool: "bool", float: "number", int: "number", list: "array", dict: "object"}.get(
-        type(value), "null"
-    )
 
 
 def _causes(kind: Kind, obj: Obj, before: Obj | None) -> Iterator[Cause]:

@@ -106,7 +106,7 @@ def test_what_is_due_happens_in_order_and_sees_its_own_time():
     clock.after(5, lambda: seen.append(("b", clock.now)))
     clock.after(1, lambda: clock.after(1, lambda: seen.append(("a", clock.now))))
     clock.after(9, lambda: seen.append(("too late", clock.now)))
-    clock.run_until(6, lambda: None)
+    clock.run_until(6, lambda action: action())
     assert seen == [("a", 2), ("b", 5)]
-    clock.run_until(3, lambda: None)
+    clock.run_until(3, lambda action: action())
     assert clock.now == 6

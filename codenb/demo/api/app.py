@@ -11,11 +11,11 @@ from typing import Any
 from codenb.demo.api import discovery, lists, logs, reviews, scaling, steering, tables, watching, writing
 from codenb.demo.api.requests import HttpRequest, Request, Target, resolve
 from codenb.demo.auth import User, allowed, refusal
-from codenb.demo.events import as_new_api
-from codenb.demo.kinds import EVENT, NEW_EVENT, Kind
+from codenb.demo.events import shown
+from codenb.demo.kinds import Kind
 from codenb.demo.live import Live
 from codenb.demo.objects import Obj
-from codenb.demo.status import ApiError, forbidden, method_not_allowed, no_such_path, too_large
+from codenb.demo.status import ApiError, forbidden, internal_error, method_not_allowed, no_such_path, too_large
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -49,8 +49,13 @@ class App:
                 await _reply(send, *answer)
             else:
                 await self._stream(receive, send, answer)
+        except ConnectionError:
+            return  # the client went away before it had said what it wanted
         except ApiError as error:
             await _reply(send, error.code, error.body())
+        except Exception as error:  # noqa: BLE001 - a fault of this program; clients decide by a Status
+            self._live.sim.note(error)
+            await _reply(send, 500, internal_error(error).body())
         finally:
             self._live.tick()
 
@@ -100,12 +105,12 @@ class App:
 
     def _get(self, target: Target, http: HttpRequest) -> Obj:
         store = self._live.sim.store
-        obj = store.get(EVENT if target.kind is NEW_EVENT else target.kind, target.namespace, target.name)
+        obj = store.get(target.kind.stored, target.namespace, target.name)
         if target.subresource == "scale":
             return scaling.read(obj)
         if tables.wants_table(http.headers.get("accept", "")):
             return self._table(target.kind, [obj], {"resourceVersion": obj["metadata"]["resourceVersion"]}, http)
-        return as_new_api(obj) if target.kind is NEW_EVENT else obj
+        return shown(target.kind, obj)
 
     def _list(self, target: Target, http: HttpRequest) -> Obj:
         found = lists.answer(self._live.sim.store, target, http)
@@ -159,6 +164,8 @@ async def _body(receive: Receive) -> bytes:
     body: bytes = b""
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionError
         body += message.get("body", b"")
         if len(body) > _BODY_LIMIT:
             raise too_large(_BODY_LIMIT)

@@ -8,8 +8,8 @@ import json
 
 from codenb.demo import selecting
 from codenb.demo.api.requests import HttpRequest, Target
-from codenb.demo.events import as_new_api
-from codenb.demo.kinds import NEW_EVENT, Kind
+from codenb.demo.events import shown
+from codenb.demo.kinds import Kind
 from codenb.demo.objects import Obj, name_of, namespace_of
 from codenb.demo.selecting import Test
 from codenb.demo.status import bad_request
@@ -26,7 +26,7 @@ def test_of(kind: Kind, http: HttpRequest) -> Test:
 def select(store: Store, target: Target, http: HttpRequest) -> list[Obj]:
     """All objects that a list request means, before it is cut into pages."""
     test = test_of(target.kind, http)
-    wanted = store.all(target.kind, target.namespace)
+    wanted = store.all(target.kind.stored, target.namespace)
     return [obj for obj in wanted if test(obj) and target.name in ("", name_of(obj))]
 
 
@@ -58,8 +58,7 @@ def as_list(kind: Kind, objects: list[Obj], revision: str) -> Obj:
 
 
 def _item(kind: Kind, obj: Obj) -> Obj:
-    shown = as_new_api(obj) if kind is NEW_EVENT else obj
-    return {key: value for key, value in shown.items() if key not in ("apiVersion", "kind")}
+    return {key: value for key, value in shown(kind, obj).items() if key not in ("apiVersion", "kind")}
 
 
 def _continue(revision: str, last: list[str]) -> str:

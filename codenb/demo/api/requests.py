@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 from codenb.demo.auth import Attributes, User
 from codenb.demo.kinds import BY_PATH, POD, Kind
+from codenb.demo.objects import deeper_than
 from codenb.demo.patch import APPLY_PATCH
 from codenb.demo.status import bad_request, method_not_allowed, no_such_path, not_embedded, unsupported_media_type
 
@@ -16,6 +18,8 @@ _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH
 _POD_REFUSED = frozenset(
     {"attach", "binding", "ephemeralcontainers", "eviction", "exec", "portforward", "proxy", "resize"}
 )
+_NUMBER = re.compile(r"-?[0-9]{1,15}")
+_DEEPEST = 100  # levels of JSON; no real object comes near
 _TRUE = frozenset({"1", "t", "true"})
 
 
@@ -57,7 +61,7 @@ class HttpRequest:
         return self.query.get(name, "").lower() in _TRUE
 
     def number(self, name: str) -> int | None:
-        """A query parameter that is a whole number, or None where it is missing.
+        """A query parameter that is a whole number of at most 15 digits, or None where it is missing.
 
         Raises:
             ApiError: 400 where it is something else.
@@ -65,10 +69,9 @@ class HttpRequest:
         text = self.query.get(name, "")
         if not text:
             return None
-        try:
-            return int(text)
-        except ValueError as error:
-            raise bad_request(f'strconv.ParseInt: parsing "{text[:40]}": invalid syntax') from error
+        if not _NUMBER.fullmatch(text):
+            raise bad_request(f'strconv.ParseInt: parsing "{text[:40]}": invalid syntax')
+        return int(text)
 
     def json(self) -> Any:
         """The decoded body.
@@ -79,11 +82,18 @@ class HttpRequest:
         if self.content_type not in ("", "application/json") and not self.content_type.endswith("+json"):
             if self.content_type == APPLY_PATCH:
                 raise not_embedded("server-side apply")
-            raise unsupported_media_type(self.content_type, ("application/json",))
+            raise unsupported_media_type()
         try:
-            return json.loads(self.body)
+            content = json.loads(self.body, parse_constant=_refused)
         except (ValueError, RecursionError) as error:
             raise bad_request(f"the body of the request is not JSON: {error}") from error
+        if deeper_than(_DEEPEST, content):
+            raise bad_request(f"the body of the request is nested deeper than {_DEEPEST} levels")
+        return content
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is not a number of JSON")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +147,7 @@ def resolve(http: HttpRequest) -> Target:
         ApiError: 404 for a path that means nothing here, 405 for a method it does not have, 501 for
             what only a real server has.
     """
-    parts = [unquote(part) for part in http.path.split("/") if part]
+    parts = [part for part in http.path.split("/") if part]
     if parts[:1] == ["api"]:
         group, version, rest = "", parts[1] if len(parts) > 1 else "", parts[2:]
     elif parts[:1] == ["apis"] and len(parts) > 2:  # noqa: PLR2004 - group and version

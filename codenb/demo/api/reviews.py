@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from codenb.demo.api.requests import HttpRequest
 from codenb.demo.auth import Attributes, User, allowed, refusal
-from codenb.demo.kinds import Kind
+from codenb.demo.kinds import KINDS, Kind
 from codenb.demo.objects import Obj
 from codenb.demo.status import bad_request, forbidden, method_not_allowed
 
@@ -53,7 +53,13 @@ def _rules(user: User, _spec: Obj) -> Obj:
     if user.role == "admin":
         rules = [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
     elif user.role == "viewer":
-        rules = [{"verbs": ["get", "list", "watch"], "apiGroups": ["*"], "resources": ["* except secrets"]}]
+        rules = [
+            {
+                "verbs": ["get", "list", "watch"],
+                "apiGroups": ["*"],
+                "resources": sorted({kind.plural for kind in KINDS} - {"secrets"}),
+            }
+        ]
     else:
         rules = []
     return {"resourceRules": rules, "nonResourceRules": [], "incomplete": False}

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from codenb.demo import shapes
 from codenb.demo.api.requests import Request
 from codenb.demo.kinds import Kind
 from codenb.demo.live import Live
-from codenb.demo.objects import Obj, clone, dig, pruned
+from codenb.demo.objects import Obj, clone, dig, pruned, without_nulls
 from codenb.demo.selecting import as_text
-from codenb.demo.status import Cause, bad_request, conflict, invalid
+from codenb.demo.status import Cause, conflict, invalid
+from codenb.demo.validation import check_size
 
 
 def read(obj: Obj) -> Obj:
@@ -39,10 +41,10 @@ def write(live: Live, request: Request, change: Callable[[Obj], Any]) -> Obj:
     """
     target = request.target
     before = live.sim.store.get(target.kind, target.namespace, target.name)
-    wanted = change(read(before))
+    wanted = without_nulls(change(read(before)))
+    shapes.check(_SCALE, wanted)
     replicas = dig(wanted, "spec", "replicas", default=0)
-    if not isinstance(replicas, int) or isinstance(replicas, bool):
-        raise bad_request('Scale in version "v1" cannot be handled as a Scale: spec.replicas must be a whole number')
+    check_size(replicas)
     if replicas < 0:
         cause = Cause(
             "FieldValueInvalid", f"Invalid value: {replicas}: must be greater than or equal to 0", "spec.replicas"

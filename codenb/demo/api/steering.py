@@ -10,6 +10,8 @@ from codenb.demo.live import Live
 from codenb.demo.objects import Obj
 from codenb.demo.status import ApiError, bad_request, method_not_allowed, no_such_path
 
+_LONGEST_S = 86_400
+
 
 def answer(live: Live, http: HttpRequest, user: User) -> Obj:
     """Answer one of them.
@@ -18,7 +20,7 @@ def answer(live: Live, http: HttpRequest, user: User) -> Obj:
     the writes that were made over HTTP and kept, by resource (`deployments/scale`) and name.
 
     Raises:
-        ApiError: 403 for anybody but the admin, 400 for a step that is not a number.
+        ApiError: 403 for anybody but the admin, 400 for a step that is not a number, or too long.
     """
     if user.role != "admin":
         raise ApiError(403, "Forbidden", f'forbidden: User "{user.name}" cannot use path "{http.path}"', {})
@@ -38,4 +40,6 @@ def _seconds(http: HttpRequest) -> float:
     seconds = body.get("advance") if isinstance(body, dict) else None
     if not isinstance(seconds, int | float) or not math.isfinite(seconds) or seconds < 0:
         raise bad_request('send {"advance": SECONDS}, a number that is not negative')
+    if seconds > _LONGEST_S:
+        raise bad_request(f"a day is the most that is lived through at once: advance by {_LONGEST_S} s or less")
     return float(seconds)

@@ -147,7 +147,7 @@ def _pod_status(obj: Obj, _now: datetime) -> str:
         reason = dig(item, "state", "terminated", "reason") or dig(item, "state", "waiting", "reason")
         if reason and reason != "PodInitializing":
             return f"Init:{reason}"
-        return f"Init:{at}/{len(obj['spec']['initContainers'])}"
+        return f"Init:{at}/{len(status['initContainerStatuses'])}"
     for item in reversed(status.get("containerStatuses") or []):
         word = dig(item, "state", "waiting", "reason") or dig(item, "state", "terminated", "reason") or word
     return "Terminating" if obj["metadata"].get("deletionTimestamp") else word

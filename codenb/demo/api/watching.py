@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from codenb.demo.api.lists import test_of
 from codenb.demo.api.requests import HttpRequest, Target
-from codenb.demo.events import as_new_api
-from codenb.demo.kinds import EVENT, NEW_EVENT, Kind
+from codenb.demo.events import shown
+from codenb.demo.kinds import Kind
 from codenb.demo.live import Live
 from codenb.demo.objects import Obj, name_of, namespace_of
 from codenb.demo.selecting import Test
@@ -43,7 +43,7 @@ def stream(live: Live, target: Target, http: HttpRequest) -> AsyncGenerator[Obj]
         raise bad_request(f"invalid resource version: {version!r:.40}")
     watch = _Watch(
         shown=target.kind,
-        kind=EVENT if target.kind is NEW_EVENT else target.kind,
+        kind=target.kind.stored,
         test=_narrowed(target, test_of(target.kind, http)),
         version=version,
         seconds=http.number("timeoutSeconds") or random.uniform(*_DEFAULT_S),  # noqa: S311 - spreads reconnections
@@ -114,7 +114,7 @@ def _seen(change: Change, watch: _Watch) -> Obj | None:
 
 
 def _event(type_: str, kind: Kind, obj: Obj) -> Obj:
-    return {"type": type_, "object": as_new_api(obj) if kind is NEW_EVENT else obj}
+    return {"type": type_, "object": shown(kind, obj)}
 
 
 def _bookmark(kind: Kind, revision: int) -> Obj:

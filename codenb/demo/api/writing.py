@@ -6,31 +6,29 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from codenb.demo import patch, strictness
+from codenb.demo import patch, shapes, strictness
 from codenb.demo.api import lists, scaling
 from codenb.demo.api.requests import Request
-from codenb.demo.defaults import fill
 from codenb.demo.deletion import delete
-from codenb.demo.kinds import EVENT, NAMESPACE, NEW_EVENT, POD, Kind
+from codenb.demo.kinds import NAMESPACE, NEW_EVENT, POD, Kind
 from codenb.demo.live import Live
-from codenb.demo.objects import Obj, clone, name_of, uid_of
-from codenb.demo.status import bad_request, conflict, forbidden, method_not_allowed, not_embedded, success
-from codenb.demo.validation import check
+from codenb.demo.objects import Obj, clone, name_of, uid_of, without_nulls
+from codenb.demo.status import bad_request, conflict, forbidden, invalid, method_not_allowed, not_embedded, success
+from codenb.demo.validation import accept
 
+_DELETE_OPTIONS = Kind("meta.k8s.io", "v1", "deleteoptions", "DeleteOptions")
 _SYSTEM_NAMESPACES = frozenset({"default", "kube-system", "kube-public"})
 
 
 def create(live: Live, request: Request) -> Obj:
     """Store a new object; answers the object."""
     kind, http = request.target.kind, request.http
-    if kind is NEW_EVENT:
-        raise not_embedded("writing events.k8s.io/v1; core events can be written")
     sent = _object(request, http.json())
     namespace = sent["metadata"].setdefault("namespace", request.target.namespace) if kind.namespaced else ""
     if namespace != request.target.namespace:
         raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
     obj = _prepared(live, request, sent, None)
-    return live.sim.store.create(_stored(kind), obj, request.manager, keep=not request.dry_run)
+    return live.sim.store.create(kind.stored, obj, request.manager, keep=not request.dry_run)
 
 
 def update(live: Live, request: Request) -> Obj:
@@ -48,13 +46,13 @@ def modify(live: Live, request: Request) -> Obj:
     patch.check_type(http.content_type)
     body = http.json()
     if request.target.subresource == "scale":
-        return scaling.write(live, request, lambda before: patch.apply(http.content_type, before, body))
+        return scaling.write(live, request, lambda before: _mapping(patch.apply(http.content_type, before, body)))
     return _store(live, request, lambda before: patch.apply(http.content_type, before, body))
 
 
 def _store(live: Live, request: Request, change: Callable[[Obj], Any]) -> Obj:
     target, store = request.target, live.sim.store
-    kind = _stored(target.kind)
+    kind = target.kind.stored
     before = store.get(kind, target.namespace, target.name)
     sent = _object(request, change(before))
     if sent["metadata"].get("name") != target.name:
@@ -72,15 +70,9 @@ def _store(live: Live, request: Request, change: Callable[[Obj], Any]) -> Obj:
 
 def _prepared(live: Live, request: Request, sent: Obj, before: Obj | None) -> Obj:
     kind = request.target.kind
-    try:
-        if request.http.query.get("fieldValidation") == "Strict":
-            strictness.check(kind, sent)
-        obj = fill(_stored(kind), sent)
-        check(kind, obj, before)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        # A real server decodes into types; here the first use of a field finds that it has another shape.
-        what = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
-        raise bad_request(f"{what}: a field has the wrong type: {error}") from error
+    obj = accept(kind, sent, before)
+    if request.http.query.get("fieldValidation") == "Strict":
+        strictness.check(kind, sent)
     live.admission.check(kind, obj, before)
     return obj
 
@@ -94,7 +86,9 @@ def _mapping(body: Any) -> Obj:
 def _object(request: Request, body: Any) -> Obj:
     """The sent object, checked to be of the kind that the path means."""
     kind = request.target.kind
-    sent: Obj = clone(_mapping(body))
+    if kind is NEW_EVENT:
+        raise not_embedded("writing events.k8s.io/v1; core events can be written")
+    sent: Obj = without_nulls(_mapping(body))
     api_version, name = sent.pop("apiVersion", kind.api_version), sent.pop("kind", kind.kind)
     if (api_version, name) != (kind.api_version, kind.kind):
         raise bad_request(
@@ -104,8 +98,6 @@ def _object(request: Request, body: Any) -> Obj:
     metadata = sent.setdefault("metadata", {})
     if not isinstance(metadata, dict):
         raise bad_request(f"{kind.kind}: metadata must be an object")
-    for field in [field for field, value in metadata.items() if value is None]:
-        del metadata[field]
     return {"apiVersion": kind.api_version, "kind": kind.kind} | sent
 
 
@@ -114,7 +106,7 @@ def remove(live: Live, request: Request) -> Obj:
     target, store = request.target, live.sim.store
     if target.subresource:
         raise method_not_allowed()
-    kind = _stored(target.kind)
+    kind = target.kind.stored
     obj = store.get(kind, target.namespace, target.name)
     if kind is NAMESPACE and target.name in _SYSTEM_NAMESPACES:
         raise forbidden(NAMESPACE, target.name, "this namespace may not be deleted")
@@ -132,14 +124,12 @@ def remove_all(live: Live, request: Request) -> Obj:
     found = lists.select(live.sim.store, request.target, request.http)
     if not _dry(request, options):
         for obj in found:
-            _delete(live, _stored(request.target.kind), obj, options)
+            _delete(live, request.target.kind.stored, obj, options)
     return lists.as_list(request.target.kind, found, str(live.sim.store.revision))
 
 
 def _delete(live: Live, kind: Kind, obj: Obj, options: Obj) -> None:
     propagation = options.get("propagationPolicy") or "Background"
-    if propagation not in ("Background", "Foreground", "Orphan"):
-        raise bad_request(f"invalid propagationPolicy: {propagation!r:.40}")
     delete(live.sim, kind, obj, propagation=propagation, grace=options.get("gracePeriodSeconds"))
 
 
@@ -148,13 +138,14 @@ def _options(request: Request) -> Obj:
     body = _mapping(request.http.json()) if request.http.body.strip() else {}
     query = request.http.query
     grace = request.http.number("gracePeriodSeconds")
-    options = dict(body)
+    options: Obj = without_nulls(body)
     if grace is not None and "gracePeriodSeconds" not in options:
         options["gracePeriodSeconds"] = grace
     if "propagationPolicy" in query and "propagationPolicy" not in options:
         options["propagationPolicy"] = query["propagationPolicy"]
-    if not isinstance(options.get("gracePeriodSeconds", 0), int):
-        raise bad_request("gracePeriodSeconds must be a whole number")
+    causes = shapes.check(_DELETE_OPTIONS, options)
+    if causes:
+        raise invalid(_DELETE_OPTIONS, "", causes)
     return options
 
 
@@ -169,7 +160,3 @@ def _check_preconditions(kind: Kind, obj: Obj, options: Obj) -> None:
         if wanted.get(field) not in (None, have):
             why = f"Precondition failed: {label} in precondition: {wanted[field]}, {label} in object meta: {have}"
             raise conflict(kind, name_of(obj), why)
-
-
-def _stored(kind: Kind) -> Kind:
-    return EVENT if kind is NEW_EVENT else kind

@@ -32,7 +32,7 @@ class Deployments:
 
     def __init__(self, sim: Simulation) -> None:
         self._sim = sim
-        self._queue = Queue(self._reconcile)
+        self._queue = Queue(sim, self._reconcile)
         self._progress = Progress(sim, lambda key: self._queue.add(*key))
         self.work = self._queue.work
 
@@ -196,7 +196,7 @@ class Deployments:
             return
         most = wanted + surge(deployment) if wanted else 0
         have = sum(_size(rs) for rs in active)
-        before = int(dig(active[-1], "metadata", "annotations", _MAX, default=str(have)))
+        before = _noted(active[-1], _MAX) or have
         left = most - have
         ordered = sorted(active, key=lambda rs: (_size(rs), _revision(rs)), reverse=True)
         sizes: dict[str, int] = {}
@@ -245,12 +245,17 @@ def _template(rs: Obj) -> Obj:
 
 
 def _revision(rs: Obj) -> int:
-    return int(dig(rs, "metadata", "annotations", REVISION, default="0"))
+    return _noted(rs, REVISION) or 0
 
 
 def _desired(rs: Obj) -> int | None:
-    text = dig(rs, "metadata", "annotations", _DESIRED)
-    return None if text is None else int(text)
+    return _noted(rs, _DESIRED)
+
+
+def _noted(rs: Obj, annotation: str) -> int | None:
+    """The number in an annotation; None where there is none, or what somebody else wrote."""
+    text = dig(rs, "metadata", "annotations", annotation, default="")
+    return int(text) if text.isdecimal() else None
 
 
 def _size(rs: Obj) -> int:

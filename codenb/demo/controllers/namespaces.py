@@ -14,7 +14,7 @@ class Namespaces:
 
     def __init__(self, sim: Simulation) -> None:
         self._sim = sim
-        self._queue = Queue(self._furnish)
+        self._queue = Queue(sim, self._furnish)
         self.work = self._queue.work
 
     def observe(self, change: Change) -> None:
@@ -32,6 +32,6 @@ class Namespaces:
         if self._sim.store.find(CONFIG_MAP, name, "kube-root-ca.crt") is None:
             certificate = {
                 "metadata": {"name": "kube-root-ca.crt", "namespace": name},
-                "data": {"ca.crt": "# the embedded API server speaks plain HTTP on loopback: no certificate\n"},
+                "data": {"ca.crt": "# nothing runs in this world, so nothing needs a certificate\n"},
             }
             self._sim.store.create(CONFIG_MAP, certificate, MANAGER)

@@ -26,7 +26,7 @@ class ReplicaSets:
     def __init__(self, sim: Simulation, admission: Admission) -> None:
         self._sim = sim
         self._admission = admission
-        self._queue = Queue(self._reconcile)
+        self._queue = Queue(sim, self._reconcile)
         self._held: dict[str, float] = {}  # until when no more pods are tried, by the owner's uid
         self.work = self._queue.work
 
@@ -43,17 +43,19 @@ class ReplicaSets:
         owner = self._sim.store.find(REPLICA_SET, *key)
         if owner is None:
             return
-        problem = ""
+        problem, pods = "", self._pods(owner)
         if not dig(owner, "metadata", "deletionTimestamp"):
-            pods = [pod for pod in self._pods(owner) if is_active(pod)]
-            missing = owner["spec"]["replicas"] - len(pods)
+            active = [pod for pod in pods if is_active(pod)]
+            missing = owner["spec"]["replicas"] - len(active)
             if missing > 0 and self._held.get(uid_of(owner), 0.0) > self._sim.clock.now:
                 problem = self._refusal(owner)
             elif missing > 0:
                 problem = self._create(owner, missing)
             elif missing < 0:
-                self._delete(owner, pods, -missing)
-        self._count(owner, problem)
+                self._delete(owner, active, -missing)
+            if missing:
+                pods = self._pods(owner)
+        self._count(owner, pods, problem)
 
     def _pods(self, owner: Obj) -> list[Obj]:
         return [
@@ -98,11 +100,10 @@ class ReplicaSets:
                 owner, Happening("Normal", _COMPONENT, "SuccessfulDelete", f"Deleted pod: {name_of(pod)}")
             )
 
-    def _count(self, owner: Obj, problem: str) -> None:
+    def _count(self, owner: Obj, pods: list[Obj], problem: str) -> None:
         latest = self._sim.store.find(REPLICA_SET, namespace_of(owner), name_of(owner))
         if latest is None:
             return
-        pods = self._pods(latest)
         active = [pod for pod in pods if is_active(pod)]
         wait = latest["spec"].get("minReadySeconds", 0)
         full = latest["spec"]["template"]["metadata"].get("labels") or {}

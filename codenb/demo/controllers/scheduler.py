@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from decimal import Decimal
 
 from codenb.demo import quantity
@@ -24,8 +24,9 @@ class Scheduler:
 
     def __init__(self, sim: Simulation) -> None:
         self._sim = sim
-        self._queue = Queue(self._schedule)
-        self.work = self._queue.work
+        self._queue = Queue(sim, self._schedule)
+        self._room = False  # whether something changed that may let waiting pods be bound
+        self._bound: defaultdict[str, list[Obj]] = defaultdict(list)  # by node, while the queue is worked off
 
     def observe(self, change: Change) -> None:
         """Note pods without a node, and whatever may make room for one."""
@@ -36,9 +37,20 @@ class Scheduler:
             or (change.kind is POD and change.type == "DELETED")
             or (change.kind is CLAIM and change.type == "MODIFIED")
         ):
-            for pod in self._sim.store.all(POD):
-                if not dig(pod, "spec", "nodeName"):
-                    self._queue.add(namespace_of(pod), name_of(pod))
+            self._room = True
+
+    def work(self) -> bool:
+        """Look at the pods that are queued; True where there was one."""
+        if not self._queue and not self._room:
+            return False
+        self._bound.clear()
+        for pod in self._sim.store.all(POD):
+            node = dig(pod, "spec", "nodeName", default="")
+            self._bound[node].append(pod)
+            if self._room and not node:
+                self._queue.add(namespace_of(pod), name_of(pod))
+        self._room = False
+        return self._queue.work()
 
     def _schedule(self, key: Key) -> None:
         pod = self._sim.store.find(POD, *key)
@@ -90,7 +102,7 @@ class Scheduler:
 
     def _short(self, pod: Obj, node: Obj) -> list[str]:
         have = dig(node, "status", "allocatable", default={})
-        there = [other for other in self._sim.store.all(POD) if dig(other, "spec", "nodeName") == name_of(node)]
+        there = self._bound[name_of(node)]
         wanted = {name for container in pod["spec"]["containers"] for name in _requests(container)}
         short = []
         for resource in sorted(wanted):
@@ -100,12 +112,13 @@ class Scheduler:
         return short
 
     def _load(self, node: str) -> Decimal:
-        pods = [pod for pod in self._sim.store.all(POD) if dig(pod, "spec", "nodeName") == node]
+        pods = self._bound[node]
         return sum((_asks(pod, "cpu") for pod in pods), Decimal(len(pods)) / 100)
 
     def _bind(self, pod: Obj, node: Obj) -> None:
         bound = revised(pod, spec=pod["spec"] | {"nodeName": name_of(node)})
-        stored = self._sim.store.update(POD, bound, "kube-scheduler")
+        stored = self._sim.store.update(POD, bound, "kube-scheduler", subresource="binding")
+        self._bound[name_of(node)].append(stored)
         self._sim.store.update(POD, self._scheduled(stored, "True", "", ""), "kube-scheduler", subresource="status")
         message = f"Successfully assigned {namespace_of(pod)}/{name_of(pod)} to {name_of(node)}"
         self._sim.events.record(stored, Happening("Normal", _COMPONENT, "Scheduled", message))

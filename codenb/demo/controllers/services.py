@@ -19,7 +19,7 @@ class Services:
 
     def __init__(self, sim: Simulation) -> None:
         self._sim = sim
-        self._queue = Queue(self._reconcile)
+        self._queue = Queue(sim, self._reconcile)
         self.work = self._queue.work
 
     def observe(self, change: Change) -> None:
@@ -49,7 +49,7 @@ class Services:
             if matches({"matchLabels": selector}, labels_of(pod)) and dig(pod, "status", "podIP")
         ]
         self._write(ENDPOINTS, service, name_of(service), self._endpoints(service, pods))
-        have = [item for item in self._sim.store.all(SLICE, key[0]) if labels_of(item)[_SERVICE_LABEL] == key[1]]
+        have = [item for item in self._sim.store.all(SLICE, key[0]) if labels_of(item).get(_SERVICE_LABEL) == key[1]]
         name = name_of(have[0]) if have else f"{name_of(service)}-{self._sim.identity.suffix()}"
         self._write(SLICE, service, name, self._slice(service, pods))
 

@@ -20,7 +20,7 @@ class Volumes:
 
     def __init__(self, sim: Simulation) -> None:
         self._sim = sim
-        self._queue = Queue(self._reconcile)
+        self._queue = Queue(sim, self._reconcile)
         self._provisioning: set[str] = set()
         self.work = self._queue.work
 
