@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from codenb.errors import PreviewUsed
+from codenb.errors import PreviewStale, PreviewUsed
 from codenb.models import Change, Entity, Outcome, Place, Preview, ToolCall
 from codenb.servers._base import _store
 from codenb.servers._base._store import PreviewStore
@@ -66,6 +66,22 @@ async def test_a_preview_is_claimed_once_also_after_its_claim_was_let_go(store: 
 
     with pytest.raises(PreviewUsed):
         await store.claim(one.reference, SLOT)
+
+
+@pytest.mark.parametrize("wrong", ["call", "digest"])
+async def test_an_approval_of_another_call_or_digest_claims_nothing(store: PreviewStore, wrong: str):
+    """Whoever can guess or read an id must have been asked about this very change; the preview itself stays good."""
+    one = preview()
+    await store.save(one, SLOT)
+
+    with pytest.raises(PreviewStale):
+        await (
+            store.claim(one.reference, "of another caller")
+            if wrong == "call"
+            else store.claim(f"{'1' * 64}.{one.id}", SLOT)
+        )
+
+    assert (await store.claim(one.reference, SLOT)).preview == one
 
 
 async def test_twenty_claims_at_once_are_one_claim(store: PreviewStore):
