@@ -30,7 +30,7 @@ class CallRecord(Model):
         output_tokens: Likewise.
         cost_usd: None is unknown, never zero.
         principal: Who called, as far as it was proved.
-        trace_id: Links the calls of one cell.
+        trace_id: Links the calls of one operation, such as a gather with all its servers; 32 hexadecimal digits.
         message: The error in one line.
     """
 

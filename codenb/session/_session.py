@@ -15,6 +15,7 @@ from codenb import actions, context, experts
 from codenb.errors import BadInput
 from codenb.models import Answer, ContextBundle, Outcome, Place, Proposal, ServerAbout, Target, ToolCall, ToolResult
 from codenb.session._overview import overview
+from codenb.session._trace import traced
 from codenb.views import Progress, Shown, View
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Session(Shown):
         """Every call so far; `.frame()` has one row a call."""
         return self.host.calls
 
+    @traced
     async def call(self, server: str, tool: str, /, **arguments: Any) -> ToolResult:
         """Call a read-only tool.
 
@@ -69,22 +71,27 @@ class Session(Shown):
         """
         return await self.host.call(server, tool, arguments)
 
+    @traced
     async def tools(self, server: str | None = None) -> Tools:
         """The tools of one server, or of all."""
         return await self.host.tools(server)
 
+    @traced
     async def resources(self, server: str | None = None) -> Resources:
         """The resources of one server, or of all."""
         return await self.host.resources(server)
 
+    @traced
     async def prompts(self, server: str | None = None) -> Prompts:
         """The prompts of one server, or of all."""
         return await self.host.prompts(server)
 
+    @traced
     async def read(self, server: str, uri: str) -> ToolResult:
         """Read one resource."""
         return await self.host.read(server, uri)
 
+    @traced
     async def gather(
         self,
         target: Target | Mapping[str, Any] | None = None,
@@ -126,6 +133,7 @@ class Session(Shown):
         )
         return self._gathered
 
+    @traced
     async def consult(
         self,
         question: str,
@@ -163,6 +171,7 @@ class Session(Shown):
             wall_ms=(asyncio.get_running_loop().time() - started) * 1000,
         )
 
+    @traced
     async def propose(self, server: str, tool: str, /, **arguments: Any) -> Proposal:
         """Preview one change; nothing is changed.
 
@@ -176,6 +185,7 @@ class Session(Shown):
         """
         return await actions.propose(self.host, ToolCall(server=server, tool=tool, arguments=arguments))
 
+    @traced
     async def execute(
         self,
         proposals: Proposal | Sequence[Proposal],
@@ -208,6 +218,7 @@ class Session(Shown):
                 into=self.outcomes,
             )
 
+    @traced
     async def outcome(self, reference: str) -> Outcome:
         """Ask what came of a change whose answer was not waited for.
 
