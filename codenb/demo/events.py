@@ -23,6 +23,8 @@ class Happening(NamedTuple):
         message: In a sentence.
         host: The node that reports it.
         field: The part of the object, for example `spec.containers{app}`.
+        action: Set by reporters that use the newer API, as the scheduler does: their events have a time and a series
+            where others have two times and a count.
     """
 
     type: str
@@ -31,6 +33,7 @@ class Happening(NamedTuple):
     message: str
     host: str = ""
     field: str = ""
+    action: str = ""
 
 
 class Recorder:
@@ -56,12 +59,19 @@ class Recorder:
             event = self._store.create(EVENT, self._event(about, happening), happening.component)
             self._known[key] = (event["metadata"]["namespace"], name_of(event))
         else:
-            again = revised(event, count=event["count"] + 1, lastTimestamp=self._clock.stamp())
-            event = self._store.update(EVENT, again, happening.component)
+            event = self._store.update(EVENT, self._again(event), happening.component)
         self._expire_later(event)
 
+    def _again(self, event: Obj) -> Obj:
+        if not event.get("eventTime"):
+            return revised(event, count=event.get("count", 0) + 1, lastTimestamp=self._clock.stamp())
+        count = dig(event, "series", "count", default=1) + 1
+        return revised(event, series={"count": count, "lastObservedTime": self._clock.micro_stamp()})
+
     def _event(self, about: Obj, happening: Happening) -> Obj:
-        now = self._clock.stamp()
+        now = None if happening.action else self._clock.stamp()
+        source = {} if happening.action else {"component": happening.component, "host": happening.host or None}
+        newer = {"action": happening.action, "eventTime": self._clock.micro_stamp()}
         namespace = dig(about, "metadata", "namespace")
         return {
             "metadata": {"name": f"{name_of(about)}.{self._number():016x}", "namespace": namespace or "default"},
@@ -78,15 +88,13 @@ class Recorder:
             ),
             "reason": happening.reason,
             "message": happening.message,
-            "source": pruned({"component": happening.component, "host": happening.host or None}),
+            "source": pruned(source),
             "firstTimestamp": now,
             "lastTimestamp": now,
-            "count": 1,
             "type": happening.type,
-            "eventTime": None,
             "reportingComponent": happening.component,
-            "reportingInstance": happening.host,
-        }
+            "reportingInstance": f"{happening.component}-embedded" if happening.action else happening.host,
+        } | (newer if happening.action else {"eventTime": None, "count": 1})
 
     def _number(self) -> int:
         """Ends an event's name: the nanosecond, as that of a real one, but never the same twice."""
@@ -96,10 +104,14 @@ class Recorder:
     def _expire_later(self, event: Obj) -> None:
         def expire() -> None:
             latest = self._store.find(EVENT, event["metadata"]["namespace"], name_of(event))
-            if latest is not None and latest.get("lastTimestamp") == event["lastTimestamp"]:
+            if latest is not None and _last(latest) == _last(event):
                 self._store.remove(EVENT, latest)
 
         self._clock.after(_KEPT_S, expire)
+
+
+def _last(event: Obj) -> str | None:
+    return dig(event, "series", "lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime")
 
 
 def shown(kind: Kind, obj: Obj) -> Obj:
@@ -120,6 +132,7 @@ def _in_new_words(event: Obj) -> Obj:
         "regarding": event.get("involvedObject"),
         "reportingController": event.get("reportingComponent"),
         "reportingInstance": event.get("reportingInstance"),
+        "series": event.get("series"),
         "deprecatedSource": event.get("source"),
         "deprecatedFirstTimestamp": event.get("firstTimestamp"),
         "deprecatedLastTimestamp": event.get("lastTimestamp"),

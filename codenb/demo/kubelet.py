@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codenb.demo.kinds import POD
-from codenb.demo.objects import Obj, dig, uid_of
+from codenb.demo.objects import Obj, dig, name_of, namespace_of, uid_of
 from codenb.demo.podworker import PodWorker
 from codenb.demo.simulation import Simulation
 from codenb.demo.store import Change
@@ -39,23 +39,23 @@ class Kubelet:
         """Start the pods that were bound since the last time."""
         pods, self._new = self._new, []
         for pod in pods:
-            latest = self._sim.store.find(POD, *_key(pod))
-            if uid_of(pod) not in self._workers and latest is not None:
-                self._addresses += 1
-                node = pod["spec"]["nodeName"]
-                ip = f"10.1.{self._addresses // 250}.{self._addresses % 250 + 2}"
-                worker = PodWorker(self._sim, pod, ip, self._images.setdefault(node, set()))
-                self._workers[uid_of(pod)] = worker
-                if dig(latest, "metadata", "deletionTimestamp"):
-                    worker.stop()
-                else:
-                    worker.start()
+            self._sim.attempt(self._take_up, pod)
         return bool(pods)
+
+    def _take_up(self, pod: Obj) -> None:
+        latest = self._sim.store.find(POD, namespace_of(pod), name_of(pod))
+        if uid_of(pod) in self._workers or latest is None:
+            return
+        self._addresses += 1
+        node = pod["spec"]["nodeName"]
+        ip = f"10.1.{self._addresses // 250}.{self._addresses % 250 + 2}"
+        worker = PodWorker(self._sim, pod, ip, self._images.setdefault(node, set()))
+        self._workers[uid_of(pod)] = worker
+        if dig(latest, "metadata", "deletionTimestamp"):
+            worker.stop()
+        else:
+            worker.start()
 
     def worker(self, pod: Obj) -> PodWorker | None:
         """The worker of a pod; None for one that is not bound."""
         return self._workers.get(uid_of(pod))
-
-
-def _key(pod: Obj) -> tuple[str, str]:
-    return pod["metadata"]["namespace"], pod["metadata"]["name"]

@@ -145,19 +145,19 @@ def _json_patch(document: Obj, operations: Any) -> Obj:
     return document
 
 
-def _steps(pointer: str) -> list[str]:
-    if pointer and not pointer.startswith("/"):
+def _steps(pointer: Any) -> list[str]:
+    if not isinstance(pointer, str) or (pointer and not pointer.startswith("/")):
         raise ValueError(pointer)
     return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
 
 
-def _read(document: Any, pointer: str) -> Any:
+def _read(document: Any, pointer: Any) -> Any:
     for step in _steps(pointer):
         document = document[int(step)] if isinstance(document, list) else document[step]
     return document
 
 
-def _parent(document: Any, pointer: str) -> tuple[Any, str]:
+def _parent(document: Any, pointer: Any) -> tuple[Any, str]:
     *way, last = _steps(pointer)
     for step in way:
         document = document[int(step)] if isinstance(document, list) else document[step]

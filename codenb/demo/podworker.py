@@ -6,13 +6,14 @@ once, states and events in the same words.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from codenb.demo.events import Happening
 from codenb.demo.identity import image_digest
-from codenb.demo.kinds import CONFIG_MAP, POD, SECRET
+from codenb.demo.kinds import CONFIG_MAP, POD, SECRET, Kind
 from codenb.demo.objects import Obj, dig, name_of, namespace_of, revised, uid_of
 from codenb.demo.programs import Crash, Run
 
@@ -67,6 +68,7 @@ class PodWorker:
         self.uid = uid_of(pod)
         self._node = str(pod["spec"]["nodeName"])
         self._ip = ip
+        self._host_ip = f"10.0.0.{10 + int(re.sub('[^0-9]', '', self._node)[-2:] or 0)}"
         self._images = images
         self._begun = sim.clock.stamp()
         self._mounted = False
@@ -231,14 +233,21 @@ class PodWorker:
         container.ready = not container.init and "readinessProbe" not in container.spec
         end = program.end(container.spec) or (_INIT_RUN if container.init else None)
         if not container.init and not container.ready:
-            self._later(program.ready_after, container, self._become_ready)
+            self._later(program.ready_after, container, self._probe)
         if end is not None:
             self._later(end.after, container, lambda ending: self._end(ending, end))
         if program.unhealthy is not None:
             self._later(program.unhealthy.every, container, self._report_unhealthy)
         self._publish()
 
-    def _become_ready(self, container: _Container) -> None:
+    def _probe(self, container: _Container) -> None:
+        assert container.run is not None
+        refused = container.run.program.refusal(container.spec, self._ip)
+        if refused:
+            self._event("Warning", "Unhealthy", f"Readiness probe failed: {refused}", container)
+            period = max(container.spec["readinessProbe"].get("periodSeconds", 0), 1)
+            self._later(period, container, self._probe)
+            return
         container.ready = True
         self._publish()
 
@@ -320,26 +329,21 @@ class PodWorker:
     def _missing_reference(self, spec: Obj) -> str:
         sources = [variable.get("valueFrom") or {} for variable in spec.get("env") or []]
         for source in (*sources, *(spec.get("envFrom") or [])):
-            for fields, kind in (
-                (("configMapKeyRef", "configMapRef"), CONFIG_MAP),
-                (("secretKeyRef", "secretRef"), SECRET),
-            ):
-                for name in fields:
-                    problem = self._unresolved(source.get(name), kind)
-                    if problem:
-                        return problem
+            for kind in (CONFIG_MAP, SECRET):
+                name = f"{kind.kind[0].lower()}{kind.kind[1:]}"
+                ref = source.get(f"{name}KeyRef") or source.get(f"{name}Ref") or {"optional": True}
+                problem = "" if ref.get("optional") else self._unresolved(ref, kind)
+                if problem:
+                    return problem
         return ""
 
-    def _unresolved(self, ref: Obj | None, kind: object) -> str:
-        if not ref or ref.get("optional"):
-            return ""
-        of = CONFIG_MAP if kind is CONFIG_MAP else SECRET
+    def _unresolved(self, ref: Obj, kind: Kind) -> str:
         namespace = self._key[0]
-        found = self._sim.store.find(of, namespace, ref["name"])
+        found = self._sim.store.find(kind, namespace, ref["name"])
         if found is None:
-            return f'{of.plural[:-1]} "{ref["name"]}" not found'
+            return f'{kind.plural[:-1]} "{ref["name"]}" not found'
         if "key" in ref and ref["key"] not in (found.get("data") or {}):
-            return f"couldn't find key {ref['key']} in {of.kind} {namespace}/{ref['name']}"
+            return f"couldn't find key {ref['key']} in {kind.kind} {namespace}/{ref['name']}"
         return ""
 
     def _container_id(self, container: _Container) -> str:
@@ -361,7 +365,7 @@ class PodWorker:
         status = old | {
             "phase": self._phase(),
             "conditions": self._all_conditions(old.get("conditions") or []),
-            "hostIP": f"10.0.0.{10 + int(self._node.rpartition('-')[2] or 0) if self._node[-1].isdigit() else 9}",
+            "hostIP": self._host_ip,
             "startTime": self._begun,
             "containerStatuses": [self._status(container) for container in self._main],
         }

@@ -84,6 +84,7 @@ class Program:
     Attributes:
         image: A pattern (`*` and `?`) over the whole image reference.
         executables: What the image can run; empty for anything.
+        port: What it listens on; a probe of another one is refused. 0 for all that it is asked on.
         ready_after: Seconds from its start until its readiness probe first succeeds.
         crashes: The first that happens is how it ends; none for a process that keeps running.
         unhealthy: Set where its readiness probe sometimes fails.
@@ -92,6 +93,7 @@ class Program:
 
     image: str
     executables: tuple[str, ...] = ()
+    port: int = 0
     ready_after: float = 0.4
     crashes: tuple[Crash, ...] = ()
     unhealthy: Unhealthy | None = None
@@ -102,6 +104,18 @@ class Program:
         command = container.get("command") or []
         name = str(command[0]) if command else ""
         return name if self.executables and name and name not in self.executables else ""
+
+    def refusal(self, container: Obj, ip: str) -> str:
+        """Why the readiness probe of a container with this spec gets no answer; empty where it gets one."""
+        probe = container["readinessProbe"]
+        asked = dig(probe, "httpGet", "port") or dig(probe, "tcpSocket", "port")
+        named = {port.get("name"): port["containerPort"] for port in container.get("ports") or []}
+        port = named.get(asked, asked)
+        if not self.port or port in (None, self.port):
+            return ""
+        refused = f"dial tcp {ip}:{port}: connect: connection refused"
+        path = dig(probe, "httpGet", "path", default="/")
+        return f'Get "http://{ip}:{port}{path}": {refused}' if "httpGet" in probe else refused
 
     def end(self, container: Obj) -> Crash | None:
         """How a container with this spec ends; None where it does not."""

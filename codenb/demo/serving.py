@@ -104,7 +104,7 @@ async def _answering(app: App, listener: socket.socket, tls: ssl.SSLContext) -> 
             await asyncio.wait(state.tasks, timeout=_LAST_WORDS_S)
         for left in list(state.connections):
             left.transport.abort()
-        while state.connections:  # a matter of two turns of the loop
+        while state.connections:  # noqa: ASYNC110 - a matter of two turns of the loop
             await asyncio.sleep(0)
 
 

@@ -153,7 +153,7 @@ _SHAPES: dict[str, Obj] = {
     },
     "EndpointSlice": {
         "addressType": str,
-        "endpoints": [{"addresses": [str]}],
+        "endpoints": [{"addresses!": [str]}],
         "ports": [{"port!": _whole, "name": str, "protocol": _PROTOCOLS}],
     },
     "Endpoints": {"subsets": [{"addresses": [{"ip!": str}], "ports": [{"port!": _whole}]}]},
@@ -182,7 +182,7 @@ _SHAPES: dict[str, Obj] = {
             "capacity": _AMOUNTS,
             "claimRef": _TEXTS,
         },
-        "status": {"phase": str},
+        "status": {"phase": str, "accessModes": [str]},
     },
     "PersistentVolumeClaim": {
         "spec": {
@@ -190,7 +190,7 @@ _SHAPES: dict[str, Obj] = {
             "accessModes": [str],
             "resources": _RESOURCES,
         },
-        "status": {"phase": str, "capacity": _AMOUNTS},
+        "status": {"phase": str, "capacity": _AMOUNTS, "accessModes": [str]},
     },
     "Pod": {
         "spec": _POD,

@@ -53,13 +53,8 @@ def _rules(user: User, _spec: Obj) -> Obj:
     if user.role == "admin":
         rules = [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
     elif user.role == "viewer":
-        rules = [
-            {
-                "verbs": ["get", "list", "watch"],
-                "apiGroups": ["*"],
-                "resources": sorted({kind.plural for kind in KINDS} - {"secrets"}),
-            }
-        ]
+        resources = sorted({kind.plural for kind in KINDS} - {"secrets"})
+        rules = [{"verbs": ["get", "list", "watch"], "apiGroups": ["*"], "resources": resources}]
     else:
         rules = []
     return {"resourceRules": rules, "nonResourceRules": [], "incomplete": False}

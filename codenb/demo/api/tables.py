@@ -167,7 +167,11 @@ def _event_object(obj: Obj, _now: datetime) -> str:
 
 
 def _event_last(obj: Obj, now: datetime) -> str:
-    return age(obj.get("lastTimestamp") or obj.get("eventTime"), now)
+    return age(dig(obj, "series", "lastObservedTime") or obj.get("lastTimestamp") or obj.get("eventTime"), now)
+
+
+def _event_source(obj: Obj, _now: datetime) -> str:
+    return str(dig(obj, "source", "component") or obj.get("reportingComponent") or "")
 
 
 def _ports(obj: Obj, _now: datetime) -> str:
@@ -212,7 +216,9 @@ def _data(obj: Obj, _now: datetime) -> int:
 
 def _modes(obj: Obj, _now: datetime) -> str:
     short = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}
-    modes = dig(obj, "status", "accessModes") or (dig(obj, "spec", "accessModes") if "claimRef" in obj["spec"] else [])
+    modes = dig(obj, "status", "accessModes") or (
+        dig(obj, "spec", "accessModes") if dig(obj, "spec", "claimRef") else []
+    )
     return ",".join(short.get(mode, mode) for mode in modes)
 
 
@@ -261,10 +267,10 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("Reason", _at("reason")),
         Column("Object", _event_object),
         Column("Subobject", _at("involvedObject", "fieldPath", default=""), wide=True),
-        Column("Source", _at("source", "component", default=""), wide=True),
+        Column("Source", _event_source, wide=True),
         Column("Message", _at("message", default="")),
         Column("First Seen", lambda obj, now: age(obj.get("firstTimestamp") or obj.get("eventTime"), now), wide=True),
-        Column("Count", _at("count", default=1), wide=True),
+        Column("Count", lambda obj, _now: dig(obj, "series", "count") or obj.get("count") or 1, wide=True),
         _NAME_LAST,
     ),
     "Service": (

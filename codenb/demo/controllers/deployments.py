@@ -69,7 +69,10 @@ class Deployments:
         ]
 
     def _create(self, deployment: Obj, old: list[Obj]) -> Obj:
-        digest = template_hash(deployment["spec"]["template"])
+        digest, taken = template_hash(deployment["spec"]["template"]), 0
+        while self._sim.store.find(REPLICA_SET, namespace_of(deployment), f"{name_of(deployment)}-{digest}"):
+            taken += 1  # somebody else's has the name: a real controller counts such collisions too
+            digest = template_hash({"collisions": taken} | deployment["spec"]["template"])
         template = clone(deployment["spec"]["template"])
         template["metadata"].setdefault("labels", {})[_HASH] = digest
         selector = clone(deployment["spec"]["selector"])

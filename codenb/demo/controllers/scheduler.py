@@ -121,7 +121,7 @@ class Scheduler:
         self._bound[name_of(node)].append(stored)
         self._sim.store.update(POD, self._scheduled(stored, "True", "", ""), "kube-scheduler", subresource="status")
         message = f"Successfully assigned {namespace_of(pod)}/{name_of(pod)} to {name_of(node)}"
-        self._sim.events.record(stored, Happening("Normal", _COMPONENT, "Scheduled", message))
+        self._sim.events.record(stored, Happening("Normal", _COMPONENT, "Scheduled", message, action="Binding"))
 
     def _fail(self, pod: Obj, message: str, nodes: list[Obj], *, victims: bool = False) -> None:
         count = len(nodes)
@@ -131,7 +131,8 @@ class Scheduler:
         stored = self._sim.store.update(
             POD, self._scheduled(pod, "False", "Unschedulable", message), "kube-scheduler", subresource="status"
         )
-        self._sim.events.record(stored, Happening("Warning", _COMPONENT, "FailedScheduling", message))
+        failed = Happening("Warning", _COMPONENT, "FailedScheduling", message, action="Scheduling")
+        self._sim.events.record(stored, failed)
         self._sim.clock.after(_RETRY_S, lambda: self._queue.add(namespace_of(pod), name_of(pod)))
 
     def _scheduled(self, pod: Obj, status: str, reason: str, message: str) -> Obj:
