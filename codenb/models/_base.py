@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic_core import CoreSchema
 
 from codenb.errors import BadInput
 from codenb.views import Shown
@@ -39,3 +40,20 @@ class Model(Shown, BaseModel):
 
     def __repr__(self) -> str:
         return self.view().title
+
+
+class Answered(Model):
+    """A model that tools answer with.
+
+    Its schema names the fields and their plain types and stops there: a host pays for a tool's output schema in every
+    conversation that lists the tools, and one that spelt out a whole preview would be larger than all the rest.
+    """
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        whole = handler.resolve_ref_schema(handler(core))
+        fields = {
+            name: {key: field[key] for key in ("type", "enum", "format") if key in field}
+            for name, field in whole.get("properties", {}).items()
+        }
+        return {"type": "object", "properties": fields, "required": whole.get("required", [])}

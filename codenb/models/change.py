@@ -10,7 +10,7 @@ from pydantic import Field as Setting
 from pydantic import JsonValue, PrivateAttr, model_validator
 
 from codenb.canonical import digest
-from codenb.models._base import Model
+from codenb.models._base import Answered, Model
 from codenb.models._yaml import as_yaml
 from codenb.models.target import Entity, Place
 from codenb.redaction import redactor
@@ -151,7 +151,7 @@ class Change(Model):
         )
 
 
-class Preview(Model):
+class Preview(Answered):
     """A change with everything that a person needs to decide on it.
 
     Attributes:
@@ -356,7 +356,7 @@ OUTCOME_TONES: dict[str, Tone] = {
 }
 
 
-class Outcome(Model):
+class Outcome(Answered):
     """What came of one proposal.
 
     Attributes:
