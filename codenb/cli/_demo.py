@@ -20,6 +20,7 @@ from codenb.views import Shown, to_text
 
 if TYPE_CHECKING:
     from codenb.demo.scenarios import Scenario
+    from codenb.session import Session
 
 _NARROWEST, _WIDEST = 60, 110
 
@@ -86,11 +87,14 @@ def _bundle(value: Any) -> dict[str, Any] | None:
 
 async def _told(scenario: Scenario, approver: str, telling: _Telling, folder: Path, *, as_json: bool) -> int:
     started = datetime.now(UTC)
+    servers: list[dict[str, Any]] = []
     try:
         for chapter in chapters(scenario, approver):
             if chapter.needs_proposals and not telling.namespace["answer"].proposals:
                 continue
             await telling.tell(chapter)
+            if as_json and not servers:
+                servers = await _servers(telling.namespace["nb"])
     finally:
         nb = telling.namespace.get("nb")
         if nb is not None:
@@ -98,7 +102,7 @@ async def _told(scenario: Scenario, approver: str, telling: _Telling, folder: Pa
     files = _keep(scenario, telling.steps, folder, started)
     outcomes = telling.namespace.get("outcomes")
     if as_json:
-        print(json.dumps(_record(scenario, telling.namespace), indent=2, ensure_ascii=False))
+        print(json.dumps(_record(scenario, telling.namespace, servers), indent=2, ensure_ascii=False))
     else:
         print(f"\nThe run is kept as {files[0]} and {files[1]}")
     return 0 if outcomes is None else int(outcomes.exit_code)
@@ -119,7 +123,20 @@ def _keep(scenario: Scenario, steps: list[Step], folder: Path, made_at: datetime
     return files
 
 
-def _record(scenario: Scenario, told: dict[str, Any]) -> dict[str, Any]:
+async def _servers(nb: Session) -> list[dict[str, Any]]:
+    """The servers with the names of their tools, asked while they are open."""
+    tools = list(await nb.tools())
+    return [
+        {
+            "name": row.server,
+            "transport": row.transport,
+            "tools": sorted(one.name for one in tools if one.server == row.server),
+        }
+        for row in nb.host.status()
+    ]
+
+
+def _record(scenario: Scenario, told: dict[str, Any], servers: list[dict[str, Any]]) -> dict[str, Any]:
     """The run as the JSON that `--json` promises."""
     nb, context, answer = told["nb"], told["context"], told["answer"]
     outcomes = list(told.get("outcomes") or ())
@@ -127,7 +144,7 @@ def _record(scenario: Scenario, told: dict[str, Any]) -> dict[str, Any]:
     return {
         "scenario": scenario.name,
         "cluster": nb.place.to_dict() | {"embedded": nb.place.embedded},
-        "servers": [{"name": row.server, "transport": row.transport, "tools": row.tools} for row in nb.host.status()],
+        "servers": servers,
         "context": {
             "items": [
                 item.model_dump(mode="json", include={"server", "status", "latency_ms", "tokens_kept"})

@@ -42,6 +42,8 @@ def test_every_scenario_comes_to_its_known_answer(name, tmp_path):
     assert told["consensus"]["cause"] == expected["cause"]
     assert told["consensus"]["root"] == dict(expected["root"])
     assert told["consensus"]["status"] in expected["states"]
+    assert [(one["name"], one["transport"]) for one in told["servers"]] == [("kubernetes", "in process")]
+    assert {"gather_context", "patch_workload"} <= set(told["servers"][0]["tools"])
     assert told["context"]["missing"] == []
     assert [item["status"] for item in told["context"]["items"]] == ["ok"]
     if name in MENDED:
