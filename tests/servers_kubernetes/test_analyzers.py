@@ -125,6 +125,33 @@ def test_a_program_that_fails_is_quoted_by_its_last_error() -> None:
     assert first.quotes[0] == "ZeroDivisionError: error in division"
 
 
+@pytest.mark.parametrize(
+    ("change", "older", "cause"),
+    [
+        ("containers[app].image: web:1 -> web:2", None, Cause.VERSION_REGRESSION),
+        ("containers[app].image: (absent) -> web:2", None, Cause.CRASH_APPLICATION),
+        ("containers[other].image: web:1 -> web:2", None, Cause.CRASH_APPLICATION),
+        ("containers[app].image: web:1 -> web:2", "web-1", Cause.CRASH_APPLICATION),
+    ],
+)
+def test_a_program_that_fails_since_its_image_changed_is_a_regression(
+    change: str, older: str | None, cause: Cause
+) -> None:
+    """Not where the container is new, another one was changed, or the version before fails as well."""
+    sets = [
+        ReplicaSet(name="web-2", deployment="web", revision=2, changes=(change,)),
+        ReplicaSet(name="web-1", deployment="web", revision=1, containers=(states.APP,)),
+    ]
+    pods = [states.pod(state=states.crash(), replica_set="web-2")]
+    if older:
+        pods.append(states.pod(state=states.crash(), replica_set=older).model_copy(update={"name": "web-0"}))
+    log = states.log("panic: index out of range")
+
+    states.says(
+        states.seen_as(workloads=[states.web()], pods=pods, logs=[log], replica_sets=sets), cause, "Deployment web"
+    )
+
+
 def test_a_limit_that_never_was_larger_is_doubled() -> None:
     """128Mi becomes 256Mi; there is no revision to go back to."""
     box = states.APP.model_copy(update={"limits": {"memory": "128Mi"}})

@@ -111,6 +111,41 @@ def test_a_workload_scaled_to_zero_is_the_cause_of_its_empty_service() -> None:
     assert first.remedies[0].call.tool == "scale_deployment"
 
 
+def test_what_was_scaled_to_zero_is_scaled_to_what_it_had() -> None:
+    """Its controller says how many there were; one replica in place of three would be another outage."""
+    said = states.warning(
+        "ScalingReplicaSet", "Scaled down replica set web-1 from 3 to 0", about="Deployment web", owner=""
+    )
+    seen = states.seen_as(
+        workloads=[states.web(desired=0)],
+        services=[states.service()],
+        endpoints=[Endpoints(service="web")],
+        events=[said],
+    )
+
+    first = states.says(seen, Cause.SCALED_TO_ZERO, "Deployment web")
+
+    assert first.remedies[0].call is not None
+    assert first.remedies[0].call.arguments["replicas"] == 3
+
+
+def test_a_quota_that_holds_a_rollout_back_is_seen_behind_the_pods_that_still_serve() -> None:
+    """All replicas of the revision before are ready, so that nothing seemed to be lacking."""
+    line = "containers[app].resources.requests.cpu: 200m -> 900m"
+    sets = [
+        ReplicaSet(name="web-2", deployment="web", revision=2, changes=(line,)),
+        ReplicaSet(name="web-1", deployment="web", revision=1, containers=(states.APP,)),
+    ]
+    refused = states.warning(
+        "FailedCreate", 'pods "web-2-a" is forbidden: exceeded quota: team, requested: cpu=900m', "ReplicaSet web-2"
+    )
+    seen = states.seen_as(workloads=[states.web(ready=2, updated=0)], replica_sets=sets, events=[refused])
+
+    first = states.says(seen, Cause.QUOTA_EXCEEDED, "Deployment web")
+
+    assert [one.call.tool for one in first.remedies if one.call] == ["undo_rollout"]
+
+
 def test_an_ingress_to_a_service_that_does_not_exist_is_found() -> None:
     """Its controller answers 503 and says nothing in the namespace."""
     backend = Backend(host="shop.example", path="/", service="wbe", port="80")

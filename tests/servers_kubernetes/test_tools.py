@@ -212,3 +212,56 @@ def test_the_rules_are_read_without_the_protocol() -> None:
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("get_resource", {"kind": "Secret", "name": "", "namespace": "shop"}),
+        ("get_resource", {"kind": "Namespace", "name": ""}),
+        ("get_logs", {"pod": "", "namespace": "shop"}),
+        ("rollout_status", {"name": "", "namespace": "shop"}),
+        ("rollout_history", {"name": "", "namespace": "shop"}),
+        ("preview_change", {"tool": "restart_deployment", "arguments": {"name": "", "namespace": "shop"}}),
+    ],
+)
+async def test_an_empty_name_is_no_list(client: Caller, tool: str, arguments: dict[str, Any]) -> None:
+    """`get_resource` of a Secret without a name gave all Secrets of the namespace, with their data."""
+    result = await client.call_tool(tool, arguments)
+
+    assert result.is_error
+    assert "'' is no object's name" in _text(result)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [("get_pods", {}), ("get_events", {}), ("list_resources", {"kind": "deploy"}), ("diagnose", {})],
+)
+async def test_a_misspelt_namespace_is_no_empty_one(client: Caller, tool: str, arguments: dict[str, Any]) -> None:
+    """`get_pods` of `shpo` answered with no pods, and whoever asked took them for gone."""
+    said = await _error(client, tool, namespace="shpo", **arguments)
+
+    assert "there is no Namespace shpo" in said
+    assert "did you mean 'shop'?" in said
+
+
+async def test_an_empty_namespace_is_empty(client: Caller) -> None:
+    """The check for a misspelt one must not refuse it."""
+    assert (await _call(client, "get_pods", namespace="default"))["pods"] == []
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "said"),
+    [
+        ("get_resource", {"kind": "deploy", "name": "checkout", "namespace": None}, "a Deployment is in a namespace"),
+        ("list_resources", {"kind": "Deployment", "api_version": "v9/x"}, "has no API version 'v9/x'"),
+        ("list_resources", {"kind": "Deployment", "api_version": "v1"}, "has no kind 'Deployment' in v1"),
+        ("get_logs", {"pod": "checkout", "namespace": "shop"}, "there is checkout-"),
+        ("can_i", {"verb": "get", "resource": "../pods"}, "'../pods' is no verb or resource"),
+    ],
+)
+async def test_what_is_asked_wrongly_is_told_rightly(
+    client: Caller, tool: str, arguments: dict[str, Any], said: str
+) -> None:
+    """One sentence that a model can act on; `no kind 'Deployment': did you mean 'Deployment'?` was none."""
+    assert said in await _error(client, tool, **arguments)

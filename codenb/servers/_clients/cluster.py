@@ -106,10 +106,17 @@ class Cluster:
             return found
         kinds = await self._discover(api_version)
         matching = [one for one in kinds if one.answers_to(name)]
-        if not matching:
-            names = {one.kind: one for one in (*KINDS.values(), *kinds)}
-            raise BadInput(f"cluster {self.context} has no kind {name!r}{_near(name, names)}")
-        return matching[0]
+        if matching:
+            return matching[0]
+        if api_version:
+            if not kinds:
+                raise BadInput(
+                    f"cluster {self.context} has no API version {api_version!r}: leave it out, or correct it"
+                )
+            said = f"cluster {self.context} has no kind {name!r} in {api_version}"
+            raise BadInput(said + _near(name, [one.kind for one in kinds]))
+        names = {one.kind for one in (*KINDS.values(), *kinds)}
+        raise BadInput(f"cluster {self.context} has no kind {name!r}{_near(name, names)}")
 
     async def find(self, kind: Kind, name: str, namespace: str | None = None) -> dict[str, Any] | None:
         """One object; None where there is none of that name."""
@@ -130,6 +137,17 @@ class Cluster:
         if (found := await self.find(kind, name, namespace)) is not None:
             return found
         raise BadInput(await self._absent(kind, name, namespace))
+
+    async def require_namespace(self, name: str) -> None:
+        """Check that a namespace is there: an empty list is right for an empty one and misleading for a misspelt one.
+
+        Raises:
+            BadInput: There is none of that name. Who may not read namespaces is not told.
+        """
+        try:
+            await self.get(KINDS["Namespace"], name)
+        except AccessError:
+            return
 
     async def page(
         self,
@@ -271,12 +289,13 @@ class Cluster:
         status, data, _ = await self._transport.send(method, path, query=query, body=body, content_type=content_type)
         return status, parsed(data)
 
-    def _path(self, kind: Kind, namespace: str | None, name: str = "") -> str:
+    def _path(self, kind: Kind, namespace: str | None, name: str | None = None) -> str:
+        """Of one object, or of the list where no name is given; an empty name is a wrong one, and no list."""
         if namespace is not None and kind.namespaced:
             path = f"{kind.root}/namespaces/{checked_namespace(namespace)}/{kind.plural}"
         else:
             path = f"{kind.root}/{kind.plural}"
-        return f"{path}/{quote(checked_name(name), safe='')}" if name else path
+        return path if name is None else f"{path}/{quote(checked_name(name), safe='')}"
 
     async def _absent(self, kind: Kind, name: str, namespace: str | None) -> str:
         """The sentence for an object that is not there, with the nearest that is."""
@@ -355,7 +374,7 @@ def _near(name: str, names: Any) -> str:
     near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
     if near:
         return f": did you mean {near[0]!r}?"
-    shown = sorted(names)[:5]
+    shown = sorted(names, key=lambda one: (not one.startswith(name), one))[:5]
     return f": there is {', '.join(shown)}" if shown else ": there is none at all"
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from codenb.errors import AccessError, BadInput, CodenbError, ConnectFailed, CredentialsRejected
+from codenb.errors import BadInput, CodenbError, ConnectFailed, CredentialsRejected
 from codenb.models import Place
 from codenb.servers._clients.cluster import Cluster
 from codenb.servers._clients.kinds import KINDS
@@ -87,7 +87,7 @@ async def snapshot(cluster: Cluster, namespace: str, workload: str | None = None
     """
     lists, place = await asyncio.gather(read(cluster, namespace), _place(cluster))
     if not any(found for kind, found in lists.found.items() if KINDS[kind].namespaced):
-        await _require_namespace(cluster, namespace)
+        await cluster.require_namespace(namespace)
     now = datetime.now(UTC)
     owners = Owners(lists["ReplicaSet"], lists["Job"])
     pods = [facts.pod(one, owners) for one in lists["Pod"]]
@@ -183,14 +183,6 @@ async def _place(cluster: Cluster) -> Place | None:
         return await cluster.place()
     except CodenbError:
         return None  # where nothing can be read at all, the lists say so
-
-
-async def _require_namespace(cluster: Cluster, namespace: str) -> None:
-    """An empty answer is right for an empty namespace, and misleading for a misspelt one."""
-    try:
-        await cluster.get(KINDS["Namespace"], namespace)
-    except AccessError:
-        return
 
 
 def _workloads(lists: Lists, owners: Owners) -> list[Workload]:

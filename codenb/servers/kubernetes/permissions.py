@@ -46,9 +46,9 @@ async def can_i(cluster: Cluster, verb: str, resource: str, *, namespace: str | 
     plural, _, subresource = resource.partition("/")
     kind = known(plural)
     plural, _, group = (kind.permission if kind else plural.lower()).partition(".")
-    for word in (verb.lower(), plural):
+    for asked_for, word in ((verb, verb.lower()), (resource, plural)):
         if not _WORD.fullmatch(word):
-            raise BadInput(f"{word[:40]!r} is no verb or resource: ask like verb='patch', resource='deployments'")
+            raise BadInput(f"{asked_for[:40]!r} is no verb or resource: ask like verb='patch', resource='deployments'")
     asked = {
         "verb": verb.lower(),
         "group": group,

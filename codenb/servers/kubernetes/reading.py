@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from codenb.errors import BadInput
 from codenb.servers._clients.cluster import Cluster, Page, checked_namespace
 from codenb.servers._clients.kinds import KINDS
 from codenb.servers.kubernetes import facts
@@ -119,6 +120,8 @@ async def pods(cluster: Cluster, namespace: str, *, labels: str, fields: str, li
     page = await cluster.page(
         KINDS["Pod"], checked_namespace(namespace), labels=labels, fields=fields, limit=limit, cursor=cursor
     )
+    if not page.items:
+        await cluster.require_namespace(namespace)
     owners, now = Owners([], []), datetime.now(UTC)
     return PodList(pods=tuple(_pod_row(one, owners, now) for one in page.items), **_whole(page, cursor))
 
@@ -137,6 +140,8 @@ async def resources(
     """One page of the objects of a kind; of no namespace in particular, of all."""
     found = await cluster.kind(kind, api_version)
     page = await cluster.page(found, namespace, labels=labels, fields=fields, limit=limit, cursor=cursor)
+    if namespace and found.namespaced and not page.items:
+        await cluster.require_namespace(namespace)
     now = datetime.now(UTC)
     rows = tuple(_row(one, now) for one in page.items)
     return ResourceList(kind=found.kind, resources=rows, **_whole(page, cursor))
@@ -147,6 +152,8 @@ async def resource(
 ) -> dict[str, Any]:
     """One object as the API server has it, without field managers and without the values of a Secret."""
     found = await cluster.kind(kind, api_version)
+    if found.namespaced and not namespace:
+        raise BadInput(f"a {found.kind} is in a namespace: say in which, or list them in all with list_resources")
     return shown(await cluster.get(found, name, namespace if found.namespaced else None))
 
 
@@ -174,6 +181,8 @@ async def events(cluster: Cluster, namespace: str, *, involved: str, since: str,
         limit: Most events, the newest.
     """
     page = await cluster.listed(KINDS["Event"], checked_namespace(namespace), at_most=_EVENTS_READ)
+    if not page.items:
+        await cluster.require_namespace(namespace)
     found = facts.events((one for one in page.items if _concerns(one, involved)), Owners([], []), {})
     if since:
         start = datetime.now(UTC) - timedelta(seconds=seconds(since))

@@ -130,6 +130,12 @@ class Case:
         found = (one for one in self.snapshot.endpoints if one.service == service.name)
         return next(found, Endpoints(service=service.name))
 
+    def short_of_pods(self, workload: Workload) -> bool:
+        """Whether pods are still to be made: too few are ready, or too few are of the newest template."""
+        desired = 1 if workload.desired is None else workload.desired
+        updated = desired if workload.updated is None else workload.updated
+        return min(workload.ready or 0, updated) < desired
+
     def severity(self, workload: Workload | None) -> Severity:
         """Critical where nothing of a workload is left that works, high where something is."""
         return Severity.HIGH if workload and (workload.ready or 0) > 0 else Severity.CRITICAL

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from codenb.models import Cause, Entity, Finding, Remedy
 from codenb.servers.kubernetes.analyzers._case import Case, changeable, lines_like, made, well
-from codenb.servers.kubernetes.snapshot import ContainerState, Pod, Workload
+from codenb.servers.kubernetes.snapshot import ABSENT, ContainerState, Pod, Workload
 
 _NO_COMMAND = re.compile(
     r"executable file not found|exec(?:ve|) ?(?:format error|failed)|exec: \"|command not found|: not found$"
@@ -140,16 +140,43 @@ def _program(case: Case, pod: Pod, state: ContainerState, workload: Workload | N
     what = "init container" if state.init else "container"
     changed = list(case.last_changes(workload))[:1] if workload else []
     reason = state.last_reason or state.reason
+    version = _new_version(case, pod, state, workload)
+    cause = Cause.VERSION_REGRESSION if version else Cause.CRASH_APPLICATION if known else Cause.CRASH_LOOP
     return made(
         "crashes/program",
-        Cause.CRASH_APPLICATION if known else Cause.CRASH_LOOP,
+        cause,
         case.severity(workload),
         entity=case.entity("Pod", pod.name),
         root=root,
-        message=f"{what} {state.name} of {root} ends with exit code {code}" + (f" ({reason})" if reason else ""),
-        quotes=[said, f"last_exit_code: {state.last_exit_code}" if state.last_exit_code else f"reason: {reason}"],
+        message=f"{what} {state.name} of {root} ends with exit code {code}"
+        + (f" ({reason})" if reason else "")
+        + (" since its image was changed" if version else ""),
+        quotes=[
+            said,
+            version,
+            f"last_exit_code: {state.last_exit_code}" if state.last_exit_code else f"reason: {reason}",
+        ],
         remedies=[
             *(case.back(workload, f"program of {root}", "before this began") if changed else []),
             Remedy(text=f"read the log of {pod.name}: the program ends by itself"),
         ],
     )
+
+
+def _new_version(case: Case, pod: Pod, state: ContainerState, workload: Workload | None) -> str:
+    """The line of the newest revision that gave the container another image; empty where that explains nothing.
+
+    It explains a crash on that revision only, and none that pods of an older one have too.
+    """
+    revisions = case.snapshot.revisions(workload.name) if workload and workload.kind == "Deployment" else []
+    if workload is None or not revisions or pod.replica_set != revisions[0].name:
+        return ""
+    older = [one for one in case.pods_of(workload) if one.replica_set != pod.replica_set]
+    if any(box.name == state.name and box.last_exit_code for one in older for box in one.containers):
+        return ""
+    path = f"{'initContainers' if state.init else 'containers'}[{state.name}].image: "
+    return next((one for one in revisions[0].changes if one.startswith(path) and not _was_absent(one)), "")
+
+
+def _was_absent(line: str) -> bool:
+    return f": {ABSENT} -> " in line

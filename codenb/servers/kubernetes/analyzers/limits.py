@@ -24,7 +24,7 @@ _NO_REQUEST = re.compile(r"missing request for (?P<what>\w+)")
 def refused_pods(case: Case) -> Iterator[Finding]:
     """The API server refuses the pods of a workload."""
     for workload in case.snapshot.workloads:
-        if (workload.ready or 0) >= (workload.desired or 0):
+        if not case.short_of_pods(workload):
             continue
         said = [one.message for one in workload.conditions if one.type == "ReplicaFailure"]
         said += [one.message for one in case.events("FailedCreate", about=case.of(workload))]
@@ -44,7 +44,7 @@ def refused_pods(case: Case) -> Iterator[Finding]:
                 root=root,
                 message=_refused_message(str(root), cause, name),
                 quotes=[text, *held],
-                remedies=[Remedy(text=_WORDS[cause])],
+                remedies=[*_back(case, workload), Remedy(text=_WORDS[cause])],
             )
             break
 
@@ -54,6 +54,12 @@ _WORDS = {
     Cause.QUOTA_EXCEEDED: "raise the quota or limit range, or ask for less: fewer replicas, smaller requests",
     Cause.ADMISSION_DENIED: "make the pods fit the policy that refuses them, or ask its owners",
 }
+
+
+def _back(case: Case, workload: Workload) -> list[Remedy]:
+    """Going back helps where pods of the revision before are there: they were let in."""
+    let_in = any(".resources." in one for one in case.last_changes(workload)) and (workload.ready or 0) > 0
+    return case.back(workload, f"resources of {case.of(workload)}", "which was let in") if let_in else []
 
 
 def _refused_message(root: str, cause: Cause, name: str) -> str:

@@ -50,7 +50,7 @@ def missing_account(case: Case) -> Iterator[Finding]:
     for event in case.events("FailedCreate"):
         match = _ACCOUNT.search(event.message)
         workload = case.workloads.get(event.owner or event.object)
-        if not match or workload is None or not (workload.ready or 0) < (workload.desired or 1):
+        if not match or workload is None or not case.short_of_pods(workload):
             continue
         yield made(
             "references/service-account",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 
 from codenb.models import Cause, Finding, Remedy, Severity
 from codenb.servers.kubernetes.analyzers._case import Case, made
 from codenb.servers.kubernetes.remedies import scale
 from codenb.servers.kubernetes.snapshot import Service, ServicePort, Workload
+
+_FROM = re.compile(r"\bfrom (\d{1,6}) to 0$")
 
 
 def services(case: Case) -> Iterator[Finding]:
@@ -128,8 +131,10 @@ def _nobody(case: Case, service: Service, workload: Workload) -> Iterator[Findin
     root = case.of(workload)
     if workload.desired == 0:
         group = f"replicas of {root}"
-        up = [scale(f"run one replica of {root} again", workload.name, case.namespace, 1, group)]
         held = [one for one in case.scaled(workload) if one.message.endswith("to 0")]
+        before = next((int(found[1]) for one in held if (found := _FROM.search(one.message))), 0)
+        words = f"run {before} replicas of {root} again, as before" if before else f"run one replica of {root} again"
+        up = [scale(words, workload.name, case.namespace, before or 1, group)]
         yield made(
             "services/scaled-to-zero",
             Cause.SCALED_TO_ZERO,
