@@ -144,5 +144,5 @@ BLAMES: tuple[Blame, ...] = (
     _blame(r"^volumes\b.*persistentVolumeClaim", ["pending", "mount"], Cause.VOLUME_MISSING),
     _blame(r"^volumes\b|\.volumeMounts\b", ["mount"], Cause.VOLUME_MOUNT_FAILED),
     _blame(r"\.env|^metadata\.annotations\[checksum/", _WORSE, Cause.CONFIG_CHANGE, by_time=True),
-    _blame(r"\.image$", _WORSE, Cause.VERSION_REGRESSION, by_time=True),
+    _blame(r"\.image$", _WORSE, Cause.VERSION_REGRESSION, lambda it: it.before != ABSENT, by_time=True),
 )

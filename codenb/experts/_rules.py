@@ -132,11 +132,14 @@ class Rules:
 def _ranked(state: State, findings: Sequence[Finding], target: str | None) -> list[Finding]:
     """In the order of the question: the target's own, then what it needs, then the rest; causes before symptoms."""
     near = related(state.snapshot, target) if target else {}
+    known = {one.root for one in findings if not one.cause.symptom and one.cause is not Cause.DEPENDENCY_DOWN}
 
-    def rank(finding: Finding) -> tuple[bool, bool, bool, int, int]:
+    def rank(finding: Finding) -> tuple[bool, bool, bool, bool, int, int]:
         steps = distance(near, finding.root, finding.entity) if target else 0
         minor = finding.severity < Severity.HIGH
-        return steps is None, finding.cause.symptom, minor, steps or 0, -finding.severity
+        # That something is down says less than why it is down.
+        vague = finding.cause is Cause.DEPENDENCY_DOWN and finding.root in known
+        return steps is None, finding.cause.symptom, vague, minor, steps or 0, -finding.severity
 
     return sorted(findings, key=rank)
 

@@ -78,6 +78,7 @@ async def test_a_changed_field_and_the_trouble_it_brings_name_a_cause(line, trou
         ("containers[app].image: checkout:1 -> checkout:2", PENDING),
         ("metadata.annotations[kubectl.kubernetes.io/restartedAt]: (absent) -> 2026-11-22", BACK_OFF),
         ('containers[sidecar].command: ["a"] -> ["b"]', BACK_OFF),
+        ("containers[app].image: (absent) -> checkout:2", BACK_OFF),
         ("no line that one can read", BACK_OFF),
     ],
 )

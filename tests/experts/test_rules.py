@@ -202,3 +202,24 @@ async def test_the_vote_of_rules_is_found_by_its_own_words():
     said = await opinion(BROKEN)
 
     assert all(vote.cause in Cause and vote.root and vote.mechanism for vote in said.votes)
+
+
+async def test_why_something_is_down_comes_before_that_it_is_down():
+    """Checkout fails because redis does not answer, and redis is killed for its memory: that is to be mended."""
+    redis = Service(name="redis", selector={"app": "redis"})
+    broken = Log(
+        pod="checkout-2-a", owner="Deployment checkout", container="app", text="error: redis:6379: connection refused"
+    )
+
+    said = await opinion(
+        state(
+            workloads=(deployment(ready=0), deployment("redis", ready=0)),
+            services=(redis,),
+            pods=(killed("redis"),),
+            endpoints=(Endpoints(service="redis"),),
+            counts={"endpoints": 1, "services": 1, "workloads": 2},
+            logs=(broken,),
+        )
+    )
+
+    assert votes(said) == ["ok", "OOMKilled redis", "DependencyDown redis"]
