@@ -68,7 +68,7 @@ async def changed(
             raise type(error)(f"{error}; whether it was changed is unknown: look before you try again") from error
         raise
     finally:
-        connection.end()
+        connection.end(spare=entry.in_doubt)
     if consent.failure:
         raise consent.failure
     if raw.get("isError") and consent.asked and not consent.approved:

@@ -43,6 +43,9 @@ class Link(Protocol):
     def watch(self) -> Explains:
         """Begin one request, in its own task; the returned function explains its failure."""
 
+    def spare(self) -> None:
+        """Leave the other side the time to end what it has begun."""
+
 
 class Connection:
     """Opened by the first who needs it; of no further use once `usable` is false.
@@ -149,8 +152,14 @@ class Connection:
         if not self._requests:
             self._leave.set()
 
-    def end(self) -> None:
-        """Leave now, ending what is under way; returns at once."""
+    def end(self, *, spare: bool = False) -> None:
+        """Leave now, ending what is under way; returns at once.
+
+        Args:
+            spare: Whether the server is left the time to end a change that it has begun.
+        """
+        if spare:
+            self._link.spare()
         self._retired = True
         self._leave.set()
 

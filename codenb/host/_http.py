@@ -75,6 +75,9 @@ class HttpLink:
         self._shown = redactor.text(url)
         self.broken = False  # there is no connection that could be seen to break: each request stands alone
 
+    def spare(self) -> None:
+        """Nothing to do: what the server has begun does not end with this connection."""
+
     def target(self) -> Transport:
         """What the SDK's client connects to."""
         return self._streams()

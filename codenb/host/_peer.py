@@ -243,6 +243,9 @@ class _InProcess:
         self._factory = factory
         self.broken = False
 
+    def spare(self) -> None:
+        """Nothing to do: what the server has begun does not end with this connection."""
+
     def target(self) -> MCPServer:
         try:
             return self._factory()

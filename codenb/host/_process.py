@@ -55,8 +55,12 @@ async def spawn(
     return process
 
 
-async def end(process: asyncio.subprocess.Process) -> None:
-    """End a process and its group: close its input, then SIGTERM, then SIGKILL, two seconds between.
+async def end(process: asyncio.subprocess.Process, *, grace_s: float | None = None) -> None:
+    """End a process and its group: close its input, then SIGTERM, then SIGKILL.
+
+    Args:
+        process: The leader of the group.
+        grace_s: Seconds from the end of its input to SIGTERM, two by default; from there to SIGKILL it is two.
 
     Once this has returned or was cancelled, nothing of the group runs, whatever the program does about signals.
     """
@@ -64,7 +68,7 @@ async def end(process: asyncio.subprocess.Process) -> None:
     try:
         assert process.stdin is not None
         process.stdin.close()
-        await _until(lambda: process.returncode is not None)
+        await _until(lambda: process.returncode is not None, grace_s)
         if _signal(group, signal.SIGTERM):
             await _until(lambda: not _signal(group, 0))
     finally:
@@ -73,12 +77,12 @@ async def end(process: asyncio.subprocess.Process) -> None:
     await _until(lambda: process.returncode is not None)
 
 
-async def _until(true: Callable[[], bool]) -> None:
-    """Wait until something is true, two seconds at most.
+async def _until(true: Callable[[], bool], at_most_s: float | None = None) -> None:
+    """Wait until something is true, or for so long, two seconds by default.
 
     `Process.wait` would not do: it also waits for pipes that a child of the server may hold.
     """
-    for _ in range(round(_GRACE_S / _POLL_S)):
+    for _ in range(round((at_most_s or _GRACE_S) / _POLL_S)):
         if true():
             return
         await asyncio.sleep(_POLL_S)

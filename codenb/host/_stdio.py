@@ -35,6 +35,7 @@ _QUOTED = 200
 _MOST_STRAY = 100
 _LAST_WORDS_S = 1.0
 _WAITING_WRITES = 256
+_SPARED_S = 60.0
 
 _Incoming = SessionMessage | Exception
 
@@ -80,11 +81,16 @@ class StdioLink:
         self._stray = 0
         self._quote = ""
         self._fault: ServerError | None = None
+        self._grace_s: float | None = None
 
     @property
     def broken(self) -> bool:
         """Whether the process is known to be gone or talking nonsense."""
         return self._fault is not None
+
+    def spare(self) -> None:
+        """Let the process end by itself: one of our kind leaves when its change is done, and its input at an end."""
+        self._grace_s = _SPARED_S
 
     def target(self) -> Transport:
         """What the SDK's client connects to."""
@@ -247,7 +253,7 @@ class StdioLink:
         self, process: asyncio.subprocess.Process, errors: asyncio.Task[None], *others: asyncio.Task[None]
     ) -> None:
         try:
-            await end(process)
+            await end(process, grace_s=self._grace_s)
             await asyncio.wait({errors}, timeout=_LAST_WORDS_S)
         finally:
             for task in (errors, *others):

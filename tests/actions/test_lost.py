@@ -133,3 +133,27 @@ async def test_a_change_under_way_is_told_from_one_that_was_never_begun(host: Ho
     assert during.status == "unknown"
     assert "still carrying it out" in during.message
     assert after.status == "applied"
+
+
+async def test_a_stopped_cell_does_not_cut_off_the_write_of_a_server_of_its_own(
+    stdio_host: Any, shop: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ending the connection ended its process after two seconds, in the middle of what it was writing."""
+    monkeypatch.setattr("codenb.host._process._GRACE_S", 0.05)
+    async with stdio_host() as host:
+        proposal = await propose(host, WEB_TO_SIX)
+        shop.set(fault="held")
+        outcomes = Outcomes()
+        running = asyncio.create_task(execute(host, [proposal], demo_policy(), into=outcomes))
+        while not (tmp_path / "writing").exists():  # noqa: ASYNC110  the server makes it
+            await asyncio.sleep(0.01)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        await asyncio.sleep(0.5)
+        (tmp_path / "go").touch()
+
+        after = await settled(host, outcomes[0].reference or "")
+
+    assert after.status == "applied"
+    assert shop.get()["writes"] == 1
