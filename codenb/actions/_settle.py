@@ -56,15 +56,19 @@ async def kept(host: Host, reference: str, *, server: str | None, within_s: floa
         raise BadInput(f"{reference[:80]!r} is no reference: it is DIGEST.ID, as an outcome shows it")
     problems: dict[str, str] = {}
     until, wait = time.monotonic() + within_s, _FIRST_WAIT_S
-    servers = [server] if server else list(host.servers)
+    # Our own servers first: another's word counts only where they know nothing of it.
+    others = [] if server else [name for name, one in host.servers.items() if one.transport != "builtin"]
+    servers = [server] if server else [name for name in host.servers if name not in others]
     preview: Preview | None = None
     while True:
         found = await _first(host, servers, reference, max(1.0, until - time.monotonic()), problems)
+        if not found and others:
+            found = await _first(host, others, reference, max(1.0, until - time.monotonic()), problems)
         if found:
             name, preview = found
             if preview.outcome:
                 return preview
-            servers = [name]
+            servers, others = [name], []
         if time.monotonic() >= until:
             break
         await asyncio.sleep(min(wait, max(0.0, until - time.monotonic())))
