@@ -17,6 +17,7 @@ from codenb.models import CallRecord
 from codenb.views import Shown, Table, View
 
 if TYPE_CHECKING:
+    import pandas as pd
     from plotly.graph_objects import Figure
 
 _PLOTLY = "application/vnd.plotly.v1+json"
@@ -43,6 +44,17 @@ class Chart(Shown):
     def view(self) -> View:
         """The table: what remains where no script runs."""
         return View(title=self.title, blocks=[self.table])
+
+    def frame(self) -> pd.DataFrame:
+        """The table as a pandas frame."""
+        import pandas as pd  # noqa: PLC0415  heavy, and many notebooks never ask for it
+
+        return pd.DataFrame(list(self.table.rows), columns=list(self.table.columns))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Title and table as JSON data; the figure itself is `figure.to_plotly_json()`."""
+        rows = [dict(zip(self.table.columns, row, strict=True)) for row in self.table.rows]
+        return {"title": self.title, "rows": rows}
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None

@@ -46,6 +46,14 @@ def test_one_object_is_a_figure_a_table_and_text():
     assert "kubernetes.get_pods" in bundle["text/plain"]
 
 
+def test_the_numbers_can_be_used_further():
+    """A chart is a list of rows as well; who compares two runs needs them as data."""
+    chart = plots.latency([record("get_pods", 3), record("gather_context", 80)])
+
+    assert chart.to_dict()["rows"][0]["tool"] == "kubernetes.gather_context"
+    assert list(chart.frame()["worst ms"]) == [80, 3]
+
+
 def test_no_calls_is_said_in_words():
     """An empty chart explains nothing."""
     with pytest.raises(BadInput, match="no calls to plot yet"):
