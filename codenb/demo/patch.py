@@ -37,6 +37,7 @@ _MERGE_KEYS: dict[str, tuple[str, ...]] = {
     "volumeMounts": ("mountPath",),
     "volumes": ("name",),
 }
+_COPIES = 10
 _MERGED_SETS = frozenset({"finalizers"})
 
 
@@ -68,7 +69,10 @@ def apply(content_type: str, target: Obj, patch: Any) -> Obj:
         return _json_patch(clone(target), patch)
     if not isinstance(patch, dict):
         raise bad_request("json: cannot unmarshal the patch into a map of fields")
-    merged = _merge(target, patch) if content_type == MERGE_PATCH else _strategic(target, patch)
+    try:
+        merged = _merge(target, patch) if content_type == MERGE_PATCH else _strategic(target, patch)
+    except (AttributeError, TypeError) as error:  # a list where the object has none, or the other way round
+        raise bad_request(f"unable to merge the patch into the object: {error}") from error
     return clone(merged)  # type: ignore[no-any-return]
 
 
@@ -135,11 +139,17 @@ def _strategic_list(name: str, target: list[Any], patch: list[Any]) -> list[Any]
 def _json_patch(document: Obj, operations: Any) -> Obj:
     if not isinstance(operations, list):
         raise bad_request("json: a JSON patch is a list of operations")
+    copies = 0
     for operation in operations:
-        if not isinstance(operation, dict) or operation.get("op") not in _OPERATIONS:
+        act = _OPERATIONS.get(str(operation.get("op"))) if isinstance(operation, dict) else None
+        if act is None:
             raise bad_request(f"Unexpected kind of operation in the patch: {operation!r:.80}")
+        if act is _copy:
+            copies += 1
+        if copies > _COPIES:  # each may double the document
+            raise bad_request(f"The patch has more than {_COPIES} copy operations")
         try:
-            document = _OPERATIONS[operation["op"]](document, operation)
+            document = act(document, operation)
         except (KeyError, IndexError, ValueError, TypeError) as error:
             raise rejected() from error
     return document

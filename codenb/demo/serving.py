@@ -86,7 +86,9 @@ async def _answering(app: App, listener: socket.socket, tls: ssl.SSLContext) -> 
     That one takes the process's signals, looks up every tenth of a second whether it should stop, and logs each start
     and each request through loggers that belong to whoever else uses uvicorn in this process.
     """
-    config = Config(app, http="h11", ws="none", lifespan="off", log_config=None, timeout_keep_alive=75)
+    config = Config(
+        app, http="h11", ws="none", lifespan="off", proxy_headers=False, log_config=None, timeout_keep_alive=75
+    )
     config.load()
     state = ServerState()
 

@@ -8,6 +8,7 @@ import json
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,16 +50,17 @@ class Http:
             return response.status, content.decode()
         return response.status, json.loads(content)
 
-    def watch(self, path: str, **query: Any) -> list[Any]:
-        """All events of a watch that ends by itself."""
+    def watch(self, path: str, count: int | None = None, **query: Any) -> list[Any]:
+        """The first events of a watch, or all of one that ends by itself."""
         text = "&".join(f"{key}={value}" for key, value in ({"watch": 1, "timeoutSeconds": 1} | query).items())
         connection = http.client.HTTPSConnection(
             self._address.hostname, self._address.port, context=self._tls, timeout=20
         )
         connection.request("GET", f"{path}?{text}", headers={"Authorization": f"Bearer {self._token}"})
-        lines = connection.getresponse().read().splitlines()
+        with connection.getresponse() as lines:
+            events = [json.loads(line) for line in islice(lines, count)]
         connection.close()
-        return [json.loads(line) for line in lines]
+        return events
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def test_a_watch_tells_what_happened_since_a_resource_version(http_):
 
 def test_a_watch_without_a_version_begins_with_everything(steady):
     """As the real server does."""
-    events = steady.watch(DEPLOYMENTS)
+    events = steady.watch(DEPLOYMENTS, count=3)
     assert {(event["type"], event["object"]["metadata"]["name"]) for event in events} == {
         ("ADDED", "cart"),
         ("ADDED", "catalog"),
@@ -44,7 +44,7 @@ def test_a_watch_with_a_selector_sees_objects_come_and_go(http_):
     since = version(http_)
     for value in ("yes", None):
         http_("PATCH", f"{DEPLOYMENTS}/cart", {"metadata": {"labels": {"seen": value}}}, kind=MERGE)
-    events = http_.watch(DEPLOYMENTS, resourceVersion=since, labelSelector="seen")
+    events = http_.watch(DEPLOYMENTS, count=2, resourceVersion=since, labelSelector="seen")
     assert [event["type"] for event in events] == ["ADDED", "DELETED"]
 
 
@@ -62,7 +62,7 @@ def test_a_version_that_is_too_old_is_an_error_event_with_410(world, http_, mani
 def test_an_informer_that_lists_by_watching_gets_its_mark(steady):
     """Without it `kubectl rollout status` waits for ever; found by trying kubectl 1.37."""
     events = steady.watch(
-        DEPLOYMENTS, sendInitialEvents="true", allowWatchBookmarks="true", resourceVersionMatch="NotOlderThan"
+        DEPLOYMENTS, count=4, sendInitialEvents="true", allowWatchBookmarks="true", resourceVersionMatch="NotOlderThan"
     )
     marks = [event for event in events if event["type"] == "BOOKMARK"]
     assert [event["type"] for event in events[:3]] == ["ADDED"] * 3

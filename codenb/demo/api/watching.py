@@ -65,7 +65,8 @@ async def _run(live: Live, watch: _Watch) -> AsyncGenerator[Obj]:
         end = loop.time() + watch.seconds
         while (left := end - loop.time()) > 0:
             try:
-                change = await asyncio.wait_for(changes.get(), min(left, _BOOKMARK_S))
+                async with asyncio.timeout(min(left, _BOOKMARK_S)):  # wait_for may swallow a cancellation on 3.11
+                    change = await changes.get()
             except TimeoutError:
                 if watch.bookmarks:
                     yield _bookmark(watch.shown, live.sim.store.revision)

@@ -41,15 +41,19 @@ class Progress:
         status = self._counts(deployment, owned, current)
         conditions = {condition["type"]: condition for condition in before.get("conditions") or []}
         complete = _complete(deployment, status)
+        changed = self._available(deployment, status, conditions)
         if current is not None and deployment["spec"].get("progressDeadlineSeconds") is not None:
-            conditions |= self._progressing(deployment, before, status, current, created=created)
-        conditions |= self._available(deployment, status, conditions)
+            changed |= self._progressing(deployment, before, status, current, created=created)
+        for type_, condition in changed.items():  # the last to change comes last, as with the real controller
+            if conditions.get(type_) != condition:
+                conditions.pop(type_, None)
+            conditions[type_] = condition
         conditions.pop("ReplicaFailure", None)
         for rs in owned:
             for failure in dig(rs, "status", "conditions", default=[]):
                 conditions["ReplicaFailure"] = failure | {"lastUpdateTime": failure["lastTransitionTime"]}
-        changed = revised(deployment, status=status | {"conditions": list(conditions.values())})
-        self._sim.store.update(DEPLOYMENT, changed, _MANAGER, subresource="status")
+        after = revised(deployment, status=status | {"conditions": list(conditions.values())})
+        self._sim.store.update(DEPLOYMENT, after, _MANAGER, subresource="status")
         return complete
 
     @staticmethod
