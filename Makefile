@@ -36,7 +36,10 @@ clean: ## Remove what the other targets made
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
-	@if command -v uv >/dev/null; then uv venv -q --python $(PYTHON) $(VENV); else $(PYTHON) -m venv $(VENV); fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$$($(PYTHON) --version) is too old: codenb needs Python 3.11 or newer: make PYTHON=/path/to/python3 ..."; exit 2; }
+	@echo "Setting up $(VENV), once; this takes a minute or two"
+	@if command -v uv >/dev/null; then uv venv -q --seed --python $(PYTHON) $(VENV); else $(PYTHON) -m venv $(VENV); fi
 
 $(VENV)/.base: pyproject.toml .constraints.txt | $(BIN)/python
 	$(INSTALL) -e .

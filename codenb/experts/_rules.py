@@ -102,7 +102,7 @@ class Rules:
         vote = Vote(
             cause=Cause.HEALTHY,
             root=root if bundle.target.workload or len(looked_at) == 1 else None,
-            mechanism="All replicas are ready, nothing restarts, and nothing warned within the last hour.",
+            mechanism="All replicas are ready, none restarts, and no warning of the last hour is about what runs now.",
             evidence=evidence,
         )
         return self._opinion(question, state, [vote], advice, [])
