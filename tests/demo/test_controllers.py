@@ -232,6 +232,67 @@ def test_a_pod_that_fits_nowhere_is_pending_in_the_schedulers_words(world, http_
     assert event["message"] == message
 
 
+def test_the_schedulers_events_have_a_series_instead_of_counts_and_two_times(world, http_, manifest):
+    """As the recording of a real server has it: who reads lastTimestamp alone sees nothing of a pod that waits."""
+    http_("POST", f"{APPS}/deployments", manifest("web", 1, nodeSelector={"pool": "gpu"}))
+    (pending,) = pods_of(http_, "web")
+    (event,) = events(http_, pending["metadata"]["name"], "FailedScheduling")
+    assert (event["source"], event["firstTimestamp"], event["lastTimestamp"]) == ({}, None, None)
+    assert (event["reportingComponent"], event["action"]) == ("default-scheduler", "Scheduling")
+    world.advance(310)
+    (again,) = events(http_, pending["metadata"]["name"], "FailedScheduling")
+    assert again["series"]["count"] == 2
+    assert again["eventTime"] == event["eventTime"] < again["series"]["lastObservedTime"]
+
+
+@pytest.mark.parametrize(
+    ("probe", "refused"),
+    [
+        ({"httpGet": {"path": "/healthz", "port": 9090}}, 'Get "http://{ip}:9090/healthz": dial tcp {ip}:9090'),
+        ({"tcpSocket": {"port": 9090}, "httpGet": None}, "dial tcp {ip}:9090"),
+    ],
+)
+def test_a_probe_of_a_port_that_the_program_does_not_listen_on_is_refused(world, http_, probe, refused):
+    """A wrong probe stalls a rollout although the program works; the right one lets it go on."""
+
+    def probing(changed):
+        container = {"name": "app", "readinessProbe": changed}
+        return {"spec": {"template": {"spec": {"containers": [container]}}}}
+
+    assert http_("PATCH", CHECKOUT, probing(probe), kind=STRATEGIC)[0] == 200
+    world.advance(30)
+    (pod,) = [pod for pod in pods_of(http_, "checkout") if not pod["status"]["containerStatuses"][0]["ready"]]
+    assert "running" in pod["status"]["containerStatuses"][0]["state"]
+    (event,) = events(http_, pod["metadata"]["name"], "Unhealthy")
+    expected = refused.format(ip=pod["status"]["podIP"])
+    assert event["message"] == f"Readiness probe failed: {expected}: connect: connection refused"
+    assert event["count"] > 3
+    http_(
+        "PATCH", CHECKOUT, probing({"httpGet": {"path": "/healthz", "port": 8080}, "tcpSocket": None}), kind=STRATEGIC
+    )
+    world.advance(30)
+    assert http_("GET", CHECKOUT)[1]["status"]["updatedReplicas"] == 3
+
+
+def test_a_replica_set_that_is_in_the_way_does_not_stop_a_rollout(world, http_):
+    """Its owner was changed by hand, its name is taken: the next one gets another hash."""
+    (rs,) = replica_sets(http_).values()
+    owner = {"metadata": {"ownerReferences": None}}
+    http_("PATCH", f"{APPS}/replicasets/{rs['metadata']['name']}", owner, kind=MERGE)
+    http_("PATCH", CHECKOUT, {"spec": {"replicas": 4}}, kind=MERGE)
+    world.advance(5)
+    assert len(http_("GET", f"{APPS}/replicasets?labelSelector=app%3Dcheckout")[1]["items"]) == 2
+    assert http_("GET", CHECKOUT)[1]["status"]["readyReplicas"] == 4
+
+
+def test_more_than_a_thousand_events_of_one_moment_have_names_of_their_own(world, http_):
+    """Names of events came again after a thousand in one microsecond, and the world stood still."""
+    http_("PATCH", f"{CHECKOUT}/scale", {"spec": {"replicas": 1100}}, kind=MERGE)
+    (rs,) = replica_sets(http_).values()
+    made = events(http_, rs["metadata"]["name"], "SuccessfulCreate")
+    assert len({event["metadata"]["name"] for event in made}) == 1097
+
+
 def test_a_claim_of_the_default_class_is_bound_and_its_pod_runs(world, http_, manifest):
     """The good case beside the scenario of the missing class."""
     claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}}

@@ -67,7 +67,7 @@ def spoiled(draw: st.DrawFn, value: Any) -> Any:
     return result
 
 
-@settings(max_examples=25, phases=FOUND, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, phases=FOUND, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_odd_objects_are_refused_or_borne_and_no_controller_fails(data):
     """Found by such requests: a node named n18, a patch whose path is an object, a volume without a spec."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import signal
 import subprocess
 import sys
@@ -133,6 +134,14 @@ def test_wrong_arguments_are_answered_in_one_line_and_exit_2(arguments, message)
     assert code == 2
     assert message in errors.splitlines()[-1]
     assert "Traceback" not in errors
+
+
+def test_a_world_in_a_thread_logs_nothing_through_loggers_of_others(serve, talk, caplog):
+    """Requests and starts appeared in the log of the process that the world is a guest of."""
+    logging.getLogger("uvicorn.access").propagate = True
+    with caplog.at_level(logging.INFO):
+        talk(serve())("GET", "/version")
+    assert [record.name for record in caplog.records if record.name.startswith("uvicorn")] == []
 
 
 def test_the_scenarios_can_be_listed():
