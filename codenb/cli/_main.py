@@ -6,11 +6,20 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import codenb
 from codenb.errors import CodenbError
 
 _EPILOG = "exit codes: 0 done, 1 it ran and the result is bad, 2 it could not run, 3 waiting for an approval"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what was typed wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"codenb: {message}; `{self.prog} --help` says what there is", file=sys.stderr)
+        raise SystemExit(2)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,9 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="codenb", description="Deployment runbooks in Jupyter, on MCP.", epilog=_EPILOG
-    )
+    parser = _Parser(prog="codenb", description="Deployment runbooks in Jupyter, on MCP.", epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"codenb {codenb.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 

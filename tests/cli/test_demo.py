@@ -116,6 +116,8 @@ def test_a_file_of_decisions_made_beforehand_is_enough(tmp_path):
     [
         (["demo", "--scenario", "nonsense"], "nonsense"),
         (["demo", "--approver", "missing.json"], "missing.json"),
+        (["demo", "--scenario"], "--scenario"),
+        ([], "COMMAND"),
         (["serve", "nonsense"], "nonsense"),
         (["serve", "kubernetes", "--kubeconfig", "/nonexistent/file"], "/nonexistent/file"),
     ],
