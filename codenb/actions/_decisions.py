@@ -1,47 +1,45 @@
 """Decisions made beforehand, for runs where nobody sits.
 
-The file is JSON, made to be edited by hand: a list of decisions, or a `pending.json` with its decisions filled in.
-
-    [
-      {
-        "approve": true,
-        "digest": "64 hexadecimal digits, from the preview",
-        "by": "who decided",
-        "at": "2026-03-01T12:00:00Z",
-        "expires_at": "2026-03-02T12:00:00Z",
-        "reason": "in their words"
-      }
-    ]
-
-A decision counts for the one digest that it names, until it expires; an approval has to say when that is. Where two
-decisions name one digest, a reject wins. `"approve": null` is nothing decided yet. Whoever can write the file can name
-anybody in it, so `by` is shown as not proved.
+Where two decisions name one digest, a reject wins. Whoever can write the file can name anybody in it, so `by` is shown
+as not proved.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from codenb.actions._approver import Approver
-from codenb.actions._pending import none
-from codenb.errors import BadInput, ConfigError
+from codenb.actions._pending import NOBODY, none
+from codenb.actions._recorded import entries, is_open, read
 from codenb.models import ApprovalRequest, Decision
-
-_MAX_BYTES = 4_000_000
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_OURS = {"approver": "decisions", "proof": "name"}
 
 
 def decisions(path: Path | str, *, otherwise: Approver | None = None) -> Approver:
-    """Answer from a file of decisions.
+    """Answer from a file of decisions, made beforehand and by hand.
+
+    The file is JSON: a list of decisions, or the `pending.json` of an earlier run with its decisions filled in.
+
+        [
+          {
+            "approve": true,
+            "digest": "d8ded718f3ddff1b...",
+            "by": "who decided",
+            "expires_at": "2026-03-02T12:00:00Z",
+            "reason": "in their words",
+            "at": "2026-03-01T12:00:00Z"
+          }
+        ]
+
+    `approve` (true, false; null is not decided yet), `digest` (all 64 hexadecimal digits: `proposal.preview.digest`)
+    and `by` are required, and `expires_at` for an approval. `reason` may be left out; so may `at`, which then is the
+    time at which the file was written. Times need a zone. A decision counts for the one digest that it names, until it
+    expires; of several for one digest, a reject wins.
 
     Args:
         path: The file; read again for each request, so that it can be completed while a run waits.
-        otherwise: Answers what the file has no decision for; by default `none()`, which writes the request down.
+        otherwise: Answers what the file has no decision for; by default `none()`, which adds the request to
+            `pending.json`. Where that is this file, the decisions in it stay.
 
     Raises:
         ConfigError: The file cannot be read, or an entry is not a decision.
@@ -59,53 +57,26 @@ class _Recorded:
         now = datetime.now(UTC)
         mine = [one for one in read(self._path) if one.digest == request.digest]
         valid = [one for one in mine if one.expires_at is None or one.expires_at > now]
-        if not valid:
-            return await self._otherwise.decide(request)
-        return next((one for one in valid if not one.approve), valid[-1])
+        if valid:
+            return next((one for one in valid if not one.approve), valid[-1])
+        why = self._why_none(request.digest, mine)
+        answer = await self._otherwise.decide(request)
+        if not answer.pending:
+            return answer
+        return answer.model_copy(update={"reason": f"{why}; {answer.reason.removeprefix(f'{NOBODY}; ')}"})
+
+    def _why_none(self, digest: str, expired: list[Decision]) -> str:
+        """Why the file does not decide this."""
+        if expired:
+            last = expired[-1]
+            return f"the decision of {last.by} in {self._path} expired at {last.expires_at:%Y-%m-%d %H:%M} UTC"
+        found = entries(self._path)
+        if any(is_open(entry) and entry.get("digest") == digest for entry in found):
+            return f"the decision in {self._path} is still open (approve is null)"
+        if not found:
+            return f"{self._path} holds no decision"
+        many = "the one decision" if len(found) == 1 else f"none of the {len(found)} decisions"
+        return f"{many} in {self._path} is {'not ' if len(found) == 1 else ''}for digest {digest[:16]}…"
 
     def __repr__(self) -> str:
         return f"decisions({str(self._path)!r})"
-
-
-def read(path: Path) -> list[Decision]:
-    """The decisions in a file; entries that decide nothing yet are left out.
-
-    Raises:
-        ConfigError: It cannot be read, is not JSON, or an entry is not a decision; the message names the entry.
-    """
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ConfigError(f"{path} is larger than {_MAX_BYTES:,} bytes: a file of decisions is not")
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ConfigError(f"the decisions {path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"the decisions {path} are not JSON: {error}") from error
-    entries = data.get("decisions") if isinstance(data, dict) else data
-    if not isinstance(entries, list):
-        raise ConfigError(f"{path} is no list of decisions: see the documentation of codenb.decisions")
-    return [
-        _decision(entry, f"{path}, decision {number}")
-        for number, entry in enumerate(entries, start=1)
-        if not (isinstance(entry, dict) and "approve" in entry and entry["approve"] is None)
-    ]
-
-
-def _decision(entry: Any, where: str) -> Decision:
-    if not isinstance(entry, dict):
-        raise ConfigError(f"{where} is no object")
-    if not isinstance(entry.get("approve"), bool):
-        raise ConfigError(f'{where}: "approve" is true, false, or null for not decided yet')
-    try:
-        made = Decision.from_dict(entry | _OURS, what=where)
-    except BadInput as error:
-        raise ConfigError(str(error)) from error
-    if not _DIGEST.fullmatch(made.digest):
-        raise ConfigError(f'{where}: "digest" has 64 hexadecimal digits; copy it from the preview')
-    if not made.by.strip():
-        raise ConfigError(f'{where}: "by" is empty: write who decided')
-    if made.approve and made.expires_at is None:
-        raise ConfigError(f'{where}: an approval needs "expires_at", such as "2026-03-02T12:00:00Z"')
-    if any(moment is not None and moment.tzinfo is None for moment in (made.at, made.expires_at)):
-        raise ConfigError(f'{where}: times need a zone: end them with "Z" for UTC')
-    return made

@@ -1,7 +1,7 @@
 """No approver: nothing is approved, and what waits is written down for a person elsewhere.
 
 A scheduled run must neither wait for ever nor go ahead because nobody said no. It leaves a file with all that a person
-needs to decide, in the form in which the next run reads decisions.
+needs to decide, in the form in which the next run reads decisions. What a person has decided in it stays in it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from codenb.actions._approver import Approver, decision
+from codenb.actions._recorded import entries, in_force
 from codenb.errors import ConfigError
 from codenb.models import ApprovalRequest, Decision
 from codenb.redaction import redactor
@@ -23,16 +24,19 @@ from codenb.redaction import redactor
 _VALID_FOR = timedelta(hours=24)
 _HOW = (
     "Read the requests. In decisions, set approve to true or false, by to your name, and give a reason. "
-    "Then run again with CODENB_DECISIONS set to this file. A decision holds for its digest only: "
+    "Then run again with --approver and this file, with approver=codenb.decisions(this file) in a notebook, "
+    "or with CODENB_DECISIONS set to this file. A decision holds for its digest only: "
     "if what would happen is no longer what is shown here, it is asked again."
 )
+NOBODY = "nobody could be asked"
 
 
 def none(path: Path | str = "pending.json") -> Approver:
     """Approve nothing, and write every request down.
 
     Args:
-        path: The file; replaced whole at each request, so that a reader never sees half of one.
+        path: The file; replaced whole at each request, so that a reader never sees half of one. Decisions that it
+            holds already, and that have not expired, are kept.
     """
     return _Pending(Path(path))
 
@@ -44,13 +48,13 @@ class _Pending:
 
     async def decide(self, request: ApprovalRequest) -> Decision:
         self._requests[request.digest] = request
-        await asyncio.to_thread(_replace, self._path, _document(list(self._requests.values())))
+        await asyncio.to_thread(_write, self._path, list(self._requests.values()))
         return decision(
             request,
             approve=False,
             by="nobody",
             approver="none",
-            reason=f"nobody could be asked; what waits is written in {self._path}",
+            reason=f"{NOBODY}; what waits is written in {self._path}",
             pending=True,
         )
 
@@ -58,13 +62,25 @@ class _Pending:
         return f"none({str(self._path)!r})"
 
 
-def _document(requests: list[ApprovalRequest]) -> dict[str, Any]:
+def _write(path: Path, requests: list[ApprovalRequest]) -> None:
+    """Add what waits to what the file holds.
+
+    Raises:
+        ConfigError: It cannot be written, or holds what is no list of decisions: somebody's no may stand there.
+    """
+    before = entries(path) if path.exists() else []
+    _replace(path, _document(requests, [entry for entry in before if in_force(entry)]))
+
+
+def _document(requests: list[ApprovalRequest], decided: list[dict[str, Any]]) -> dict[str, Any]:
     now = datetime.now(UTC)
+    known = {entry["digest"] for entry in decided}
     return {
         "how": _HOW,
         "written_at": _time(now),
         "requests": redactor().value([_request(request) for request in requests]),
-        "decisions": [
+        "decisions": decided
+        + [
             {
                 "approve": None,
                 "digest": request.digest,
@@ -74,6 +90,7 @@ def _document(requests: list[ApprovalRequest]) -> dict[str, Any]:
                 "reason": "",
             }
             for request in requests
+            if request.digest not in known
         ],
     }
 

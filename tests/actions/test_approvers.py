@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codenb.actions import choose, decision, decisions, demo_policy, none, objection
-from codenb.errors import ConfigError
+from codenb.errors import BadInput, ConfigError
 from codenb.models import (
     ApprovalRequest,
     Change,
@@ -115,6 +116,41 @@ async def test_an_expired_approval_is_none(tmp_path: Path) -> None:
     assert (await decisions(file, otherwise=none(tmp_path / "pending.json")).decide(asked)).pending
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"expires_at": "2026-01-02T03:04:05Z"},
+            "the decision of whoever is on call .* expired at 2026-01-02 03:04 UTC",
+        ),
+        ({"digest": "0" * 64}, r"the one decision in .* is not for digest [0-9a-f]{16}…"),
+        ({"approve": None}, r"is still open \(approve is null\)"),
+    ],
+)
+async def test_a_file_that_does_not_decide_says_why(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+    """Whoever wrote a decision and sees it not counted must learn what is wrong with it."""
+    asked = request()
+    file = write(tmp_path, entry(asked, **change))
+
+    decided = await decisions(file, otherwise=none(tmp_path / "pending.json")).decide(asked)
+
+    assert re.search(words, decided.reason)
+    assert decided.reason.endswith(f"what waits is written in {tmp_path / 'pending.json'}")
+    assert "nobody could be asked" not in decided.reason
+
+
+async def test_what_a_person_writes_is_enough(tmp_path: Path) -> None:
+    """Nobody types the time of day into a file that has one."""
+    asked = request()
+    written = entry(asked, approve=False)
+    del written["at"], written["expires_at"]
+
+    decided = await decisions(write(tmp_path, written)).decide(asked)
+
+    assert (decided.approve, decided.by) == (False, "whoever is on call")
+    assert abs(decided.at - NOW) < timedelta(hours=1)
+
+
 async def test_a_file_cannot_prove_who_decided(tmp_path: Path) -> None:
     """Whoever can write it can name anybody and claim any proof."""
     asked = request()
@@ -134,7 +170,8 @@ async def test_a_file_cannot_prove_who_decided(tmp_path: Path) -> None:
         ({"expires_at": None}, 'an approval needs "expires_at"'),
         ({"expires_at": "2026-03-02T12:00:00"}, "times need a zone"),
         ({"at": "yesterday"}, "decision 1 is not a Decision: at"),
-        ({"aprove": True}, "aprove"),
+        ({"aprove": True}, "'aprove': did you mean 'approve'"),
+        ({"colour": 1}, "'colour': there are approve, digest, by"),
     ],
 )
 def test_a_wrong_entry_is_named_before_the_run(tmp_path: Path, change: dict[str, Any], words: str) -> None:
@@ -170,6 +207,32 @@ async def test_pending_requests_filled_in_are_the_next_runs_decisions(tmp_path: 
     recorded = decisions(path, otherwise=none(tmp_path / "again.json"))
     assert (await recorded.decide(first)).approve
     assert (await recorded.decide(second)).pending
+
+
+async def test_what_was_decided_is_not_erased_by_what_waits(tmp_path: Path) -> None:
+    """The run reads and writes one file: a no in it must still be there afterwards, and the next run must heed it."""
+    first, second, path = request(6), request(7), tmp_path / "pending.json"
+    no = entry(first, approve=False, by="alice", reason="not on a Friday")
+    old = entry(request(8), expires_at=(NOW - timedelta(hours=1)).isoformat())
+    path.write_text(json.dumps({"decisions": [no, old, entry(second, approve=None)]}))
+
+    assert (await decisions(path, otherwise=none(path)).decide(second)).pending
+
+    kept = json.loads(path.read_text())["decisions"]
+    assert kept[0] == no
+    assert [(one["approve"], one["digest"]) for one in kept[1:]] == [(None, second.digest)]
+    decided = await decisions(path).decide(first)
+    assert (decided.approve, decided.by, decided.pending) == (False, "alice", False)
+
+
+async def test_a_pending_file_that_cannot_be_read_is_not_replaced(tmp_path: Path) -> None:
+    """A comma too many must not cost somebody's decision."""
+    path = tmp_path / "pending.json"
+    path.write_text('{"decisions": [{"approve": false,}]}')
+
+    with pytest.raises(ConfigError, match="not JSON"):
+        await none(path).decide(request())
+    assert "false" in path.read_text()
 
 
 async def test_a_reader_never_sees_half_of_the_pending_requests(tmp_path: Path) -> None:
@@ -218,7 +281,7 @@ def test_no_other_digest_approves(other: str) -> None:
 
 def test_a_waiting_decision_cannot_approve() -> None:
     """The two would contradict each other, and somebody might read only one of them."""
-    with pytest.raises(ValueError, match="pending"):
+    with pytest.raises((BadInput, ValueError), match="pending"):
         Decision(approve=True, pending=True, digest="0" * 64, by="x", approver="x", at=NOW)
 
 
