@@ -28,6 +28,10 @@ _ABOUT_S = 5.0
 """How long connecting waits for a server to say which cluster it acts on, in seconds."""
 
 
+class _NotConnected(BadInput, AttributeError):
+    """A session is used that nobody waited for."""
+
+
 class Connecting:
     """What `connect` returns: await it, or enter it with `async with`."""
 
@@ -37,6 +41,14 @@ class Connecting:
 
     def __await__(self) -> Generator[Any, None, Session]:
         return self._open().__await__()  # type: ignore[no-any-return]
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and hasattr(Session, name):
+            raise _NotConnected(f"this is not connected yet, so it has no {name!r}: await codenb.connect() first")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __repr__(self) -> str:
+        return "<not connected yet: await it>"
 
     async def __aenter__(self) -> Session:
         self._session = await self._open()

@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from codenb import actions, context, experts
-from codenb.errors import BadInput
 from codenb.models import Answer, ContextBundle, Outcome, Place, Proposal, ServerAbout, Target, ToolCall, ToolResult
+from codenb.session import _given
 from codenb.session._overview import overview
 from codenb.session._trace import traced
 from codenb.views import Progress, Shown, View
@@ -94,9 +94,9 @@ class Session(Shown):
     @traced
     async def gather(
         self,
-        target: Target | Mapping[str, Any] | None = None,
+        target: Target | Mapping[str, Any] | str | None = None,
         *,
-        servers: Iterable[str] | None = None,
+        servers: str | Iterable[str] | None = None,
         fresh: bool = False,
         timeout_s: float | None = None,
         token_budget: int | None = None,
@@ -105,8 +105,8 @@ class Session(Shown):
         """Ask every server about a target, all at once.
 
         Args:
-            target: A target, or a dict of its fields; a dict's unknown fields become `extra`.
-            servers: Ask only these.
+            target: A target, a dict of its fields, or text such as `shop/checkout`; unknown fields become `extra`.
+            servers: Ask only these, or this one.
             fresh: Ask again even where an answer is at hand.
             timeout_s: Seconds; who has not answered by then is missing. By default `gather_timeout_s` under `[limits]`.
             token_budget: Estimated tokens for all answers together. By default `context_tokens` under `[limits]`.
@@ -123,8 +123,8 @@ class Session(Shown):
         within_s = limits.gather_timeout_s if timeout_s is None else timeout_s
         self._gathered = await context.gather(
             self.host,
-            _target(target, fields),
-            servers=servers,
+            _given.target(target, fields),
+            servers=_given.names(servers),
             deadline_s=within_s,
             per_server_s=within_s,
             token_budget=limits.context_tokens if token_budget is None else token_budget,
@@ -137,7 +137,7 @@ class Session(Shown):
     async def consult(
         self,
         question: str,
-        about: ContextBundle | Target | Mapping[str, Any] | None = None,
+        about: ContextBundle | Target | Mapping[str, Any] | str | None = None,
         *,
         kind: QuestionKind | None = None,
         circle: Sequence[Expert] | None = None,
@@ -146,12 +146,15 @@ class Session(Shown):
 
         Args:
             question: In your words.
-            about: A bundle, or a target (or a dict of one) to gather first.
+            about: A bundle, or a target to gather first, in any form that `gather` takes.
             kind: `diagnose`, `review` or `plan`; else chosen by stated rules, which the answer shows.
             circle: Who is asked; the embedded experts by default.
 
         Returns:
             The consensus, every opinion, and the proposals with their previews.
+
+        Raises:
+            BadInput: What it is about is neither a bundle nor a target.
         """
         bundle = about if isinstance(about, ContextBundle) else await self.gather(about)
         started = asyncio.get_running_loop().time()
@@ -182,13 +185,20 @@ class Session(Shown):
 
         Returns:
             The proposal with its preview, for `execute`.
+
+        Raises:
+            UnknownServer: No server of that name; the message names the nearest.
+            UnknownTool: No tool of that name.
+            BadInput: The tool changes nothing, or does not take these arguments.
         """
-        return await actions.propose(self.host, ToolCall(server=server, tool=tool, arguments=arguments))
+        call = ToolCall(server=server, tool=tool, arguments=arguments)
+        await _given.require_fitting(self.host, call)
+        return await actions.propose(self.host, call)
 
     @traced
     async def execute(
         self,
-        proposals: Proposal | Sequence[Proposal],
+        proposals: Answer | Proposal | Sequence[Proposal],
         approver: Approver | None = None,
         *,
         before: ContextBundle | None = None,
@@ -196,14 +206,15 @@ class Session(Shown):
         """Carry out proposals, each with its approval, in order, until one is not applied; then verify and look again.
 
         Args:
-            proposals: One or several; of alternatives, the first approved one is carried out.
+            proposals: One or several, or the answer that holds them; of alternatives, the first approved one is carried
+                out.
             approver: Who decides; None refuses, and writes what would have to be decided to `pending.json`.
             before: The state before, to show the difference to; the last one gathered by default.
 
         Returns:
             One outcome a proposal; `.exit_code` as the command line would end.
         """
-        wanted = [proposals] if isinstance(proposals, Proposal) else list(proposals)
+        wanted = _given.proposals(proposals)
         known = before or self._gathered
         again = partial(self.gather, known.target, servers=_asked(known), fresh=True) if known else None
         self.outcomes = actions.Outcomes()
@@ -246,23 +257,21 @@ class Session(Shown):
     ) -> None:
         await self.close()
 
+    def to_dict(self) -> dict[str, Any]:
+        """How the servers are, which cluster (or the like) it is, and what may be changed there, as JSON data."""
+        return {
+            "servers": [one.to_dict() for one in self.host.status()],
+            "place": self.place.to_dict() if self.place else None,
+            "changes": {
+                one.name: {"namespaces": list(one.changes), "reason": one.changes_reason} for one in self.about
+            },
+        }
+
     def view(self) -> View:
         """Which servers, which cluster, and whether it may change anything."""
         scenario = self.world.scenario if self.world else None
         where = f"scenario {scenario.name}: {scenario.title}" if scenario else str(self.settings.home)
         return overview(where, self.about, self.host.status(), self.settings)
-
-
-def _target(target: Target | Mapping[str, Any] | None, fields: Mapping[str, Any]) -> Target:
-    if isinstance(target, Target):
-        if fields:
-            raise BadInput(f"give a target or its fields, not both: {', '.join(fields)} would be lost")
-        return target
-    given = dict(target or {}) | dict(fields)
-    extra = {key: given.pop(key) for key in list(given) if key not in Target.model_fields}
-    if extra:
-        given["extra"] = dict(given.get("extra") or {}) | extra
-    return Target.from_dict(given, what="the target")
 
 
 def _asked(bundle: ContextBundle) -> list[str] | None:

@@ -40,6 +40,12 @@ class Project:
         self.add("toy", str(TOY), str(self.folder / "toy"))
         self.say('[servers.toy]\nread_only = ["get_count", "noted", "gather_context", "preview_change"]')
 
+    def serving(self, name: str, source: str) -> None:
+        """Add a stdio server by its source."""
+        file = self.folder / f"{name}.py"
+        file.write_text(source)
+        self.add(name, str(file))
+
     def add(self, name: str, *args: str) -> None:
         """Add a stdio server in Python."""
         self.servers[name] = {"command": sys.executable, "args": list(args)}
