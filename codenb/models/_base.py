@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
 from pydantic_core import CoreSchema
@@ -15,6 +16,22 @@ class Model(Shown, BaseModel):
     """Frozen data. Two models with equal fields are equal."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    if not TYPE_CHECKING:  # type checkers know the fields
+
+        def __init__(self, /, **data: Any) -> None:
+            """Make one of its fields.
+
+            Raises:
+                BadInput: They are not in this shape; the message names the first wrong field.
+            """
+            try:
+                super().__init__(**data)
+            except ValidationError as error:
+                raise _not_in_shape(error, type(self)) from error
+
+        # Only who calls the class comes by here; what pydantic reads inside of another model stays pydantic's.
+        __init__.__pydantic_base_init__ = True
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data: text, numbers, booleans, None, lists and dicts; times as RFC 3339."""
@@ -34,12 +51,20 @@ class Model(Shown, BaseModel):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(str(part) for part in first["loc"]) or "the whole"
-            raise BadInput(f"{what or 'this'} is not a {cls.__name__}: {place}: {first['msg']}") from error
+            raise _not_in_shape(error, cls, what) from error
 
     def __repr__(self) -> str:
         return self.view().title
+
+
+def _not_in_shape(error: ValidationError, model: type[Model], what: str = "this") -> BadInput:
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"]) or "the whole"
+    reason = " ".join(first["msg"].split())
+    if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+        near = get_close_matches(place, model.model_fields, n=1)
+        reason = "no such field" + (f", did you mean {near[0]}?" if near else "")
+    return BadInput(f"{what or 'this'} is not a {model.__name__}: {place}: {reason}")
 
 
 class Answered(Model):
