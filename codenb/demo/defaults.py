@@ -17,7 +17,7 @@ def fill(kind: Kind, obj: Obj) -> Obj:
 
     Args:
         kind: Its kind.
-        obj: The object as it was sent; left as it is.
+        obj: The object as it was sent, its fields of the right types; left as it is.
     """
     filled: Obj = clone(obj)
     filled.setdefault("metadata", {})
@@ -79,11 +79,10 @@ def quality_of_service(spec: Obj) -> str:
 
 def _pod_spec(spec: Obj) -> None:
     for container in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]:
-        if isinstance(container, dict):
-            _container(container)
+        _container(container)
     for volume in spec.get("volumes") or []:
         for source in ("configMap", "secret", "projected"):
-            if isinstance(volume.get(source), dict):
+            if source in volume:
                 volume[source].setdefault("defaultMode", 420)
     for field, value in (
         ("restartPolicy", "Always"),
@@ -102,9 +101,9 @@ def _container(container: Obj) -> None:
     if resources.get("limits"):
         resources["requests"] = dict(resources["limits"]) | (resources.get("requests") or {})
     for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
-        if isinstance(container.get(probe), dict):
+        if probe in container:
             container[probe] |= {field: value for field, value in _PROBES.items() if field not in container[probe]}
-            if isinstance(container[probe].get("httpGet"), dict):
+            if "httpGet" in container[probe]:
                 container[probe]["httpGet"].setdefault("scheme", "HTTP")
     container.setdefault("terminationMessagePath", "/dev/termination-log")
     container.setdefault("terminationMessagePolicy", "File")

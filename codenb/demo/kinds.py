@@ -10,7 +10,7 @@ from dataclasses import dataclass
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # one object a kind: told apart, and hashed, by what it is
 class Kind:
     """One resource type of one API group version.
 

@@ -54,11 +54,6 @@ _FIELDS: dict[Kind, tuple[str, ...]] = {
 }
 
 
-def everything(_obj: Obj) -> bool:
-    """The selector that is not there."""
-    return True
-
-
 def labels(text: str) -> Test:
     """A label selector as a request gives it: `app=web,tier in (a,b),!legacy`.
 
