@@ -51,10 +51,9 @@ def target(given: Target | Mapping[str, Any] | str | None, fields: Mapping[str, 
     known = dict(given or {}) | dict(fields)
     extra = {key: known.pop(key) for key in list(known) if key not in Target.model_fields}
     for key in extra:
-        if near := get_close_matches(str(key).lower(), Target.model_fields, n=1, cutoff=0.75):
-            raise BadInput(
-                f"a target has no field {key!r}: did you mean {near[0]!r}? what is really extra goes in extra="
-            )
+        meant = [*Target.model_fields, *(_OPTIONS if key in fields else ())]
+        if near := get_close_matches(str(key).lower(), meant, n=1, cutoff=0.75):
+            raise BadInput(f"a target has no field {key!r}: did you mean {near[0]!r}? if it is extra, put it in extra")
     if extra:
         own = known.get("extra")
         known["extra"] = (dict(own) if isinstance(own, Mapping) else {}) | extra
@@ -75,8 +74,11 @@ def names(given: str | Iterable[str] | None) -> list[str] | None:
     return listed
 
 
-def proposals(given: Answer | Proposal | Iterable[Proposal]) -> list[Proposal]:
+def proposals(given: object) -> list[Proposal]:
     """Proposals; those of an answer where that is given.
+
+    Args:
+        given: A proposal, several, or an answer.
 
     Raises:
         BadInput: It holds something else.
