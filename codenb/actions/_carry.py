@@ -17,12 +17,16 @@ from codenb.actions._outcomes import DONE, Outcomes
 from codenb.actions._settle import how_far, kept
 from codenb.actions._verify import check, verify
 from codenb.errors import AccessError, BadInput, ChangeError, CodenbError, ProtocolFault, ToolError
-from codenb.models import ApprovalRequest, Decision, Outcome, Proposal, SuccessCondition, ToolCall
+from codenb.models import ApprovalRequest, Decision, Outcome, Proposal, SuccessCondition, ToolCall, ToolResult
+from codenb.models._yaml import as_yaml
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from codenb.host import Answered, Ask, Host
 
 NOTHING_CHANGED = "nothing was changed"
+_LONGEST_ANSWER = 8_192
 _NOT_DONE = frozenset({"refused", "failed", "unknown"})
 
 # How long to ask what a server kept: one that answered has kept it already, one that went away has to come back.
@@ -124,6 +128,8 @@ class Carrier:
             if told is None:
                 return await self._not_answered(base, ProtocolFault(f"{call.server} did not say what it did"), sent)
             known |= _as_told(told)
+        else:
+            known["answer"] = _bounded(result)
         return base.model_copy(update=known)
 
     async def _not_answered(self, base: Outcome, error: CodenbError, sent: _Sent) -> Outcome:
@@ -179,6 +185,17 @@ def _as_told(told: Outcome) -> dict[str, Any]:
     """What is taken over of it: whether a change is verified is not the server's to say."""
     status = told.status if told.status in _NOT_DONE else "applied"
     return {"status": status, "message": told.message, "answer": told.answer}
+
+
+def _bounded(result: ToolResult) -> JsonValue:
+    """What a third-party tool answered: all that is known of what it did."""
+    if result.data is None or isinstance(result.data, str):
+        text = result.text or result.data or ""
+    elif len(text := as_yaml(result.data)) <= _LONGEST_ANSWER:
+        return result.data
+    if len(text) > _LONGEST_ANSWER:
+        return f"{text[:_LONGEST_ANSWER]}… ({len(text) - _LONGEST_ANSWER:,} further characters)"
+    return text or None
 
 
 def title(proposal: Proposal) -> str:

@@ -14,7 +14,7 @@ from codenb.models._base import Answered, Model
 from codenb.models._yaml import as_yaml
 from codenb.models.target import Entity, Place
 from codenb.redaction import redactor
-from codenb.views import Badge, Block, Diff, Field, Text, Tone, View
+from codenb.views import Badge, Block, Code, Diff, Field, Text, Tone, View
 
 
 class ToolCall(Model):
@@ -372,7 +372,8 @@ class Outcome(Answered):
         duration_ms: Until the last check, waiting for a person excluded.
         before: What the success condition's read answered before.
         after: And afterwards.
-        answer: What the system answered to the write, such as the number of an issue that was opened.
+        answer: What the system answered to the write, such as the number of an issue that was opened; of a third-party
+            tool, what it answered, its text cut where it is long.
         group: Of the proposal, where it was one of several alternatives.
         pending: Refused only because nobody has decided yet.
     """
@@ -403,6 +404,9 @@ class Outcome(Answered):
             blocks.append(Field("took", f"{self.duration_ms / 1000:.1f} s"))
         if self.before is not None or self.after is not None:
             blocks.append(Diff(as_yaml(self.before), as_yaml(self.after), caption="before and after"))
+        elif self.answer is not None:  # nothing was verified, so this is all that is known of it
+            text = self.answer if isinstance(self.answer, str) else as_yaml(self.answer)
+            blocks.append(Code(text, caption=f"what {self.call.server} answered"))
         badges = [Badge(self.status, OUTCOME_TONES[self.status])]
         if self.pending:
             badges.append(Badge("waiting for an approval", Tone.WARN))
