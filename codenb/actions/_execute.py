@@ -6,6 +6,7 @@ a step that did not succeed.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,11 +17,9 @@ from codenb.actions._carry import NOTHING_CHANGED, Carrier, line, shown_call, ti
 from codenb.actions._difference import difference
 from codenb.actions._outcomes import DONE, Outcomes
 from codenb.actions._propose import place_without_preview, previewed
-from codenb.errors import (
-    BadInput,
-    CodenbError,
-)
-from codenb.models import ApprovalRequest, ContextBundle, Decision, Outcome, Proposal
+from codenb.actions._verify import check
+from codenb.errors import BadInput, CodenbError
+from codenb.models import ApprovalRequest, Change, ContextBundle, Decision, Outcome, Proposal
 
 if TYPE_CHECKING:
     from codenb.host import Host
@@ -53,10 +52,12 @@ async def execute(
         One outcome a proposal, in their order.
 
     Raises:
-        BadInput: The approver answered with something that is not a decision.
+        BadInput: These are no proposals, or this is no approver: said before anything is looked at or asked. Or the
+            approver answered with something that is not a decision.
         asyncio.CancelledError: Stopped. What had been handed to a server is carried on with there; its outcome is
             `unknown` in `into`, and `settled` tells it by its reference.
     """
+    _check(proposals, approver)
     outcomes = Outcomes() if into is None else into
     run = _Execution(host, approver, on_progress or (lambda _text: None), outcomes)
     for at, proposal in enumerate(proposals):
@@ -66,6 +67,21 @@ async def execute(
         outcomes.context = await gather()
         outcomes.difference = difference(before, outcomes.context) if before else ()
     return outcomes
+
+
+def _check(proposals: Sequence[Any], approver: Any) -> None:
+    for one in proposals:
+        if not isinstance(one, Proposal):
+            raise BadInput(
+                f"execute takes proposals, and was given a {type(one).__name__}: give answer.proposals,"
+                " or what nb.propose(...) returned"
+            )
+    decide = None if isinstance(approver, type) else getattr(approver, "decide", None)
+    if not inspect.iscoroutinefunction(decide):
+        raise BadInput(
+            f"{approver!r} is no approver, which has `async def decide(request)`: give codenb.ask_me(),"
+            " codenb.decisions(file), codenb.approver(), or None to have written down what waits"
+        )
 
 
 @dataclass
@@ -107,9 +123,8 @@ class _Execution:
             request = await self._request(proposal)
         except CodenbError as error:
             return self._refused(proposal, f"{line(error)}; {NOTHING_CHANGED}")
-        preview = request.proposal.preview
-        if preview and preview.refusal:
-            return self._refused(request.proposal, preview.refusal)
+        if unasked := await self._without_asking(request.proposal):
+            return unasked
         try:
             decided = await self.approver.decide(request)
         except CodenbError as error:  # Ctrl-C at the question, too: what was done before it must not be lost
@@ -139,6 +154,23 @@ class _Execution:
         place = preview.place if preview else place_without_preview(self.host, proposal.call)
         return ApprovalRequest(proposal=now, place=place, asked_at=datetime.now(UTC), notes=notes)
 
+    async def _without_asking(self, proposal: Proposal) -> Outcome | None:
+        """What comes of a change that would be refused whoever approves it, or that is made already."""
+        preview = proposal.preview
+        if preview and preview.refusal:
+            return self._refused(proposal, preview.refusal)
+        if not (preview and _changes_nothing(preview.change)):
+            return None
+        already = self._refused(proposal, f"nothing would change: it is already so; {NOTHING_CHANGED}")
+        if proposal.success is None:
+            return already
+        found = await check(self.host, proposal.success)
+        if found.holds:
+            told = {"status": "verified", "message": "already so: nothing was sent", "after": found.answer}
+            return already.model_copy(update=told)
+        missing = f"nothing would change: it is already so, and yet not so: {proposal.success.text}: {found.missing}"
+        return already.model_copy(update={"message": missing, "after": found.answer})
+
     def _refused(
         self, proposal: Proposal, message: str, *, decision: Decision | None = None, pending: bool = False
     ) -> Outcome:
@@ -151,3 +183,8 @@ class _Execution:
             group=proposal.group,
             pending=pending,
         )
+
+
+def _changes_nothing(change: Change) -> bool:
+    """Whether the state is as it would be; a change that shows no state, or that loses something, may do more."""
+    return change.before == change.after and change.before is not None and not change.destructive

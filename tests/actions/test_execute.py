@@ -166,6 +166,8 @@ async def test_of_alternatives_one_is_carried_out(host: Host, shop: Any, says: A
 
     assert statuses(outcomes) == ["verified", "refused"]
     assert "scale web from 3 to 6" in outcomes[1].message
+    assert [badge.text for badge in outcomes.view().badges] == ["1 verified", "1 not needed"]
+    assert "1 refused" not in str(outcomes)
     assert shop.get()["web"] == 6
     assert outcomes.exit_code == 0
 
@@ -274,7 +276,73 @@ async def test_a_tool_without_preview_needs_a_person_who_sees_that(tmp_path: Any
     assert statuses(policy) == ["refused"]
     assert "no preview available" in str(person.asked[0])
     assert statuses(outcomes) == ["applied"]
+    assert outcomes[0].answer == "touched file"
+    assert "touched file" in str(outcomes)
     assert (tmp_path / "file").exists()
+
+
+async def test_a_long_answer_of_a_third_party_is_cut(tmp_path: Any, says: Any) -> None:
+    """The record keeps what it did, not a megabyte of it."""
+    others = MCPServer("others")
+
+    @others.tool(structured_output=False)
+    async def chatter() -> str:
+        return "did it. " * 10_000
+
+    async with Host(load(tmp_path, {}, builtin=()), servers={"others": lambda: others}) as host:
+        outcomes = await execute(host, [await propose(host, ToolCall(server="others", tool="chatter"))], says())
+
+    answer = outcomes[0].answer
+    assert isinstance(answer, str)
+    assert answer.startswith("did it. did it.")
+    assert answer.endswith("further characters)")
+    assert len(answer) < 10_000
+
+
+@pytest.mark.parametrize("approver", [True, lambda _request: True, demo_policy, type(demo_policy())])
+async def test_what_is_no_approver_is_said_before_anything_is_looked_at(host: Host, shop: Any, approver: Any) -> None:
+    """`approver=True` must neither approve nor end in the words of an interpreter."""
+    proposal = await propose(host, scale("web", 6))
+    calls = len(host.calls)
+
+    with pytest.raises(BadInput, match=r"codenb\.ask_me\(\)"):
+        await execute(host, [proposal], approver)
+    assert len(host.calls) == calls
+    assert shop.get()["writes"] == 0
+
+
+@pytest.mark.parametrize("given", [[("question", "why")], ["scale"], [scale("web", 6)]])
+async def test_what_is_no_proposal_is_said_before_anything_is_looked_at(host: Host, given: Any, says: Any) -> None:
+    """An answer is not its proposals, and a call is not previewed."""
+    person = says()
+
+    with pytest.raises(BadInput, match=r"answer\.proposals"):
+        await execute(host, given, person)
+    assert not person.asked
+
+
+async def test_a_change_that_is_made_already_is_not_sent_again(host: Host, shop: Any, says: Any) -> None:
+    """A cell that is run a second time asks nobody about nothing, and tells that the state is as wanted."""
+    proposal, person = await propose(host, scale("web", 6)), says()
+    await execute(host, [proposal], person)
+
+    outcomes = await execute(host, [proposal], person)
+
+    assert statuses(outcomes) == ["verified"]
+    assert outcomes[0].message == "already so: nothing was sent"
+    assert len(person.asked) == shop.get()["writes"] == 1
+
+
+async def test_a_change_that_is_made_already_and_did_not_help_is_refused(host: Host, shop: Any, says: Any) -> None:
+    """What cannot change anything cannot mend anything either."""
+    shop.set(web=6, ready_lag=1_000)
+
+    outcomes = await execute(host, [await propose(host, scale("web", 6))], says())
+
+    assert statuses(outcomes) == ["refused"]
+    assert outcomes[0].message.startswith("nothing would change")
+    assert "ready >= 6: it is 0" in outcomes[0].message
+    assert shop.get()["writes"] == 0
 
 
 async def test_ctrl_c_at_the_question_keeps_what_was_done_before(host: Host, shop: Any, says: Any) -> None:
