@@ -52,13 +52,17 @@ class Outcomes(Shown, Sequence[Outcome]):
     @property
     def exit_code(self) -> int:
         """0: all done; an alternative that was not needed counts as done. 1: the result is bad. 3: approvals wait."""
-        settled = {one.group for one in self._outcomes if one.group and one.status in DONE}
+        settled = self._settled()
         open_ones = [one for one in self._outcomes if one.status not in DONE and one.group not in settled]
         if any(one.status in _BAD for one in self._outcomes):
             return 1
         if any(one.pending for one in open_ones):
             return 3
         return 1 if open_ones else 0
+
+    def _settled(self) -> set[str]:
+        """The groups of which one alternative was carried out."""
+        return {one.group for one in self._outcomes if one.group and one.status in DONE}
 
     def frame(self) -> pd.DataFrame:
         """One row an outcome."""
@@ -89,11 +93,18 @@ class Outcomes(Shown, Sequence[Outcome]):
 
     def view(self) -> View:
         """Each outcome, then what is different now."""
-        counts = Counter(one.status for one in self._outcomes)
+        settled = self._settled()
+        counts: Counter[tuple[str, Tone]] = Counter()
         blocks: list[Block] = []
         for one in self._outcomes:
             shown = one.view()
-            blocks.append(Fold(f"{one.status}: {shown.title}", replace(shown, title=""), open=True))
+            status: str = one.status
+            tone = OUTCOME_TONES[one.status]
+            if one.status == "refused" and one.group in settled and one.decision is None:
+                status, tone = "not needed", Tone.INFO
+                shown = replace(shown, badges=[Badge(status, tone)])
+            counts[status, tone] += 1
+            blocks.append(Fold(f"{status}: {shown.title}", replace(shown, title=""), open=True))
         if self.difference:
             blocks.append(Table(["what is different now"], [(line,) for line in self.difference]))
         if not self._outcomes:
@@ -102,7 +113,7 @@ class Outcomes(Shown, Sequence[Outcome]):
             blocks.append(Text("Waiting for an approval: nothing that is not approved is carried out.", Tone.WARN))
         return View(
             title="Outcomes",
-            badges=[Badge(f"{count} {status}", OUTCOME_TONES[status]) for status, count in counts.items()],
+            badges=[Badge(f"{count} {status}", tone) for (status, tone), count in counts.items()],
             blocks=blocks,
         )
 

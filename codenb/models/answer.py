@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
@@ -172,8 +173,10 @@ class Answer(Model):
             against = [Quote(one.quote, one.item) for one in tally.evidence[:2]]
             inner = View(title="", subtitle=", ".join(tally.experts), blocks=against)
             blocks.append(Fold(f"dissent: {tally.key} ({', '.join(tally.experts)})", inner, open=True))
+        groups = Counter(proposal.group for proposal in self.proposals)
         for number, proposal in enumerate(self.proposals, start=1):
-            inner = proposal.view()
+            alone = groups[proposal.group] == 1
+            inner = (proposal.model_copy(update={"group": None}) if alone else proposal).view()
             summary = f"proposal {number} of {len(self.proposals)}: {inner.title}"
             blocks.append(Fold(summary, replace(inner, title=""), open=True))
         proposed = {proposal.why for proposal in self.proposals}
