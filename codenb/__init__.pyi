@@ -11,19 +11,37 @@ from .models import (
     Answer as Answer,
 )
 from .models import (
+    Change as Change,
+)
+from .models import (
     ContextBundle as ContextBundle,
 )
 from .models import (
     Decision as Decision,
 )
 from .models import (
+    Entity as Entity,
+)
+from .models import (
+    Expectation as Expectation,
+)
+from .models import (
     Outcome as Outcome,
+)
+from .models import (
+    Place as Place,
 )
 from .models import (
     Proposal as Proposal,
 )
 from .models import (
+    SuccessCondition as SuccessCondition,
+)
+from .models import (
     Target as Target,
+)
+from .models import (
+    ToolCall as ToolCall,
 )
 from .models import (
     ToolResult as ToolResult,
@@ -36,6 +54,9 @@ from .servers import (
 )
 from .servers import (
     reads as reads,
+)
+from .servers import (
+    serve_stdio as serve_stdio,
 )
 from .session import (
     Session as Session,

@@ -62,12 +62,13 @@ class Settings:
         """Where state is kept; made by whoever first writes there."""
         return self.home / ".mcp"
 
-    def may_change(self, cluster_uid: str, namespace: str | None) -> tuple[bool, str]:
+    def may_change(self, cluster_uid: str, namespace: str | None, *, kind: str = "cluster") -> tuple[bool, str]:
         """Whether something in a namespace of a cluster may be changed.
 
         Args:
             cluster_uid: The cluster's identity: the uid of its kube-system namespace, or what stands for it.
             namespace: None for what belongs to no namespace; only `*` allows that.
+            kind: What the identity is of, for the words: `cluster`, `server` and the like.
 
         Returns:
             Whether, and if not, one line that names the setting which would allow it.
@@ -77,17 +78,18 @@ class Settings:
         if cluster_uid == EMBEDDED_UID:
             return True, ""
         if not cluster_uid:
-            return False, "changes are off: the cluster did not tell its identity, so no setting can name it"
+            return False, f"changes are off: the {kind} did not tell its identity, so no setting can name it"
         allowed = self.changes.get(cluster_uid, ())
         if "*" in allowed or (namespace and namespace in allowed):
             return True, ""
         file, uid, wanted = self.home / "codenb.toml", json.dumps(cluster_uid), json.dumps(namespace or "*")
+        which = f"{kind} {cluster_uid.removeprefix(f'{kind}:')}"
         if not allowed:
-            return False, f"changes are off for cluster {cluster_uid}: add {uid} = [{wanted}] under [changes] in {file}"
+            return False, f"changes are off for {which}: add {uid} = [{wanted}] under [changes] in {file}"
         place = f"namespace {wanted}" if namespace else "what is in no namespace"
         return (
             False,
-            f"changes are off for {place} of cluster {cluster_uid}: add {wanted} to {uid} under [changes] in {file}",
+            f"changes are off for {place} of {which}: add {wanted} to {uid} under [changes] in {file}",
         )
 
     def redactor(self, *, emails: bool = False) -> Redactor:

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PREVIEW_TOOL = "preview_change"
+"""What every server of codenb's kind previews a change with."""
+
 _LONG = 64 * 1024
 _GIVEN = 500
 
@@ -335,6 +338,11 @@ class Host:
 
 
 def _needs_approval(info: ToolInfo, call: ToolCall, redactor: Redactor) -> str:
+    if call.tool == PREVIEW_TOOL:
+        return (
+            f"{call.server}.{call.tool} is not declared to change nothing, so {call.server} has no previews: "
+            f'add "{call.tool}" to read_only under [servers.{call.server}] in codenb.toml'
+        )
     given = "".join(f", {key}={value!r}" for key, value in redactor.value(call.arguments).items())
     shown = given if len(given) <= _GIVEN else ", ..."
     propose = f"nb.propose({call.server!r}, {call.tool!r}{shown})"

@@ -96,7 +96,12 @@ class Place(Model):
         return self.identity == EMBEDDED_UID
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name} ({self.address}, {self.identity})"
+        return f"{self.kind} {self.name} ({self.where})"
+
+    @property
+    def where(self) -> str:
+        """Address, where it has one, and identity."""
+        return ", ".join(part for part in (self.address, self.identity) if part)
 
     def view(self) -> View:
         badges = [Badge("embedded", Tone.INFO)] if self.embedded else []
@@ -106,7 +111,7 @@ class Place(Model):
         return View(
             title=f"{self.kind} {self.name}",
             badges=badges,
-            blocks=[Field("address", self.address), Field("identity", marked)],
+            blocks=[Field("address", self.address or "none"), Field("identity", marked)],
         )
 
 

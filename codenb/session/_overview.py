@@ -32,7 +32,7 @@ def overview(where: str, about: Sequence[ServerAbout], servers: Iterable[ServerS
     badges = [Badge("changes on", Tone.WARN) if may or others else Badge("read-only", Tone.GOOD)]
     if place and place.embedded:
         badges.insert(0, Badge("embedded world", Tone.INFO))
-    cluster = f"{place.name} ({place.address}, {place.identity})" if place else unknown
+    cluster = f"{place.name} ({place.where})" if place else unknown
     namespaces = ", ".join("every namespace" if name == "*" else name for name in may)
     blocks: list[Block] = [
         Field(place.kind if place else "cluster", cluster),

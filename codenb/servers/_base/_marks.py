@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, overload
 
 from codenb.errors import ConfigError
 
@@ -48,18 +48,32 @@ class Mark:
         } | {f"codenb/{name}": value for name, value in hints.items() if value is not None}
 
 
-def reads(*, ttl_s: float | None = None, untrusted: bool = True, version: str = "1") -> Callable[[F], F]:
-    """Mark a function as a tool that only reads.
+@overload
+def reads(function: F, /) -> F: ...
+@overload
+def reads(*, ttl_s: float | None = None, untrusted: bool = True, version: str = "1") -> Callable[[F], F]: ...
+def reads(
+    function: F | None = None, /, *, ttl_s: float | None = None, untrusted: bool = True, version: str = "1"
+) -> F | Callable[[F], F]:
+    """Mark a function as a tool that only reads: `@reads`, or `@reads(ttl_s=2)`.
 
     Args:
+        function: What is marked, where nothing is said of it.
         ttl_s: For how many seconds its answer may be kept; None leaves it to the host.
         untrusted: Whether its answer holds text of workloads, commits or people.
         version: Of the tool.
     """
-    return _marking(Mark("reads", version=version, ttl_s=ttl_s, untrusted=untrusted))
+    mark = _marking(Mark("reads", version=version, ttl_s=ttl_s, untrusted=untrusted))
+    return mark if function is None else mark(function)
 
 
-def changes(*, destructive: bool = False, undo: str | None = None, version: str = "1") -> Callable[[F], F]:
+@overload
+def changes(function: F, /) -> F: ...
+@overload
+def changes(*, destructive: bool = False, undo: str | None = None, version: str = "1") -> Callable[[F], F]: ...
+def changes(
+    function: F | None = None, /, *, destructive: bool = False, undo: str | None = None, version: str = "1"
+) -> F | Callable[[F], F]:
     """Mark a function as a tool that plans a change, which is then previewed, approved and carried out.
 
     The function returns a `Change` made of fresh reads and a server-side dry run, bound to its write with
@@ -68,11 +82,13 @@ def changes(*, destructive: bool = False, undo: str | None = None, version: str 
     (`Change.fixed`), and empty at the preview.
 
     Args:
+        function: What is marked, where nothing is said of it.
         destructive: Whether something may be lost that the undo does not bring back.
         undo: Name of the tool that takes it back.
         version: Of the tool.
     """
-    return _marking(Mark("changes", version=version, destructive=destructive, undo=undo))
+    mark = _marking(Mark("changes", version=version, destructive=destructive, undo=undo))
+    return mark if function is None else mark(function)
 
 
 def mark_of(function: Callable[..., Any]) -> Mark:
@@ -84,7 +100,7 @@ def mark_of(function: Callable[..., Any]) -> Mark:
     mark = getattr(function, _ATTRIBUTE, None)
     if not isinstance(mark, Mark):
         name = getattr(function, "__qualname__", repr(function))
-        raise ConfigError(f"{name} is not marked as a tool: put @reads() or @changes() above it")
+        raise ConfigError(f"{name} is not marked as a tool: put @reads or @changes above it")
     return mark
 
 

@@ -117,10 +117,13 @@ class Planner:
         wanted = dict.fromkeys(["*", *listed])
         refusals = {name: self._refusal(place, None if name == "*" else name) for name in wanted}
         allowed = tuple(name for name, refusal in refusals.items() if refusal is None)
-        return (("*",) if "*" in allowed else allowed), "" if allowed else refusals["*"] or ""
+        if allowed:
+            return (("*",) if "*" in allowed else allowed), ""
+        # Advice that is copied as it stands must not open a whole cluster.
+        return (), self._refusal(place, "<namespace>" if place.kind == "cluster" else None) or ""
 
     def _refusal(self, place: Place, namespace: str | None) -> str | None:
-        allowed, why = self.settings().may_change(place.identity, namespace)
+        allowed, why = self.settings().may_change(place.identity, namespace, kind=place.kind)
         if allowed and place.embedded and not _on_this_machine(place.address):
             return (
                 f"changes are off: {place.address} calls itself the embedded world, which is only ever on this "

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.server.request_state import RequestStateSecurity
@@ -15,8 +16,8 @@ from pydantic import JsonValue
 
 from codenb import __version__
 from codenb.config import Settings, load
-from codenb.errors import BadInput, CodenbError
-from codenb.models.change import Outcome, Preview
+from codenb.errors import BadInput, CodenbError, ConfigError
+from codenb.models.change import Change, Outcome, Preview
 from codenb.models.target import Place, ServerAbout
 from codenb.redaction import Redactor
 from codenb.servers._base import _marks
@@ -28,6 +29,8 @@ from codenb.servers._base._plans import ChangeTool, Planner
 from codenb.servers._base._store import PreviewStore
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Server:
@@ -54,6 +57,8 @@ class Server:
         request_state_security: RequestStateSecurity | None,
         lifespan: Callable[[], contextlib.AbstractAsyncContextManager[None]] | None = None,
     ) -> None:
+        if not _NAME.fullmatch(name):
+            raise ConfigError(f"{name!r} is no name for a server: use letters, digits, - and _")
         self.name = name
         self.version = version
         self._given_settings = settings
@@ -82,13 +87,31 @@ class Server:
         """What is configured; read from the project folder where none was given."""
         return self._given_settings or load()
 
-    def reads(self, *, ttl_s: float | None = None, untrusted: bool = True, version: str = "1") -> Callable[[F], F]:
+    @overload
+    def reads(self, function: F, /) -> F: ...
+    @overload
+    def reads(
+        self, /, *, ttl_s: float | None = None, untrusted: bool = True, version: str = "1"
+    ) -> Callable[[F], F]: ...
+    def reads(
+        self, function: F | None = None, /, *, ttl_s: float | None = None, untrusted: bool = True, version: str = "1"
+    ) -> F | Callable[[F], F]:
         """Register a function as a tool that only reads; see `codenb.reads`."""
-        return self._registering(_marks.reads(ttl_s=ttl_s, untrusted=untrusted, version=version))
+        register = self._registering(_marks.reads(ttl_s=ttl_s, untrusted=untrusted, version=version))
+        return register if function is None else register(function)
 
-    def changes(self, *, destructive: bool = False, undo: str | None = None, version: str = "1") -> Callable[[F], F]:
+    @overload
+    def changes(self, function: F, /) -> F: ...
+    @overload
+    def changes(
+        self, /, *, destructive: bool = False, undo: str | None = None, version: str = "1"
+    ) -> Callable[[F], F]: ...
+    def changes(
+        self, function: F | None = None, /, *, destructive: bool = False, undo: str | None = None, version: str = "1"
+    ) -> F | Callable[[F], F]:
         """Register a function as a tool that plans a change; see `codenb.changes`."""
-        return self._registering(_marks.changes(destructive=destructive, undo=undo, version=version))
+        register = self._registering(_marks.changes(destructive=destructive, undo=undo, version=version))
+        return register if function is None else register(function)
 
     def add(self, function: Callable[..., Any], *, name: str | None = None) -> None:
         """Register a function, or a bound method, that is marked with `@reads` or `@changes`.
@@ -99,18 +122,37 @@ class Server:
             name: Of the tool; None is the function's own.
 
         Raises:
-            ConfigError: It has no mark.
+            ConfigError: It has no mark, or plans a change and does not say that it returns one.
             BadInput: An annotation names a type that is not at module level.
         """
         mark = _marks.mark_of(function)
         tool = name or function.__name__
-        hints_of(function)
+        returned = hints_of(function).get("return")
         if mark.kind == "changes":
+            if not (isinstance(returned, type) and issubclass(returned, Change)):
+                raise ConfigError(
+                    f"{function.__qualname__} plans a change, so it returns a codenb.Change: annotate it with "
+                    f"`-> codenb.Change` and return Change(...).written_by(write)"
+                )
             self._change_tools[tool] = change = ChangeTool(tool, function)
             registered = asking(change, self._planner, self._carrier, self._store)
         else:
             registered = function
         self.mcp.add(registered, mark, name=tool, documented=function)
+
+    def check(self) -> None:
+        """Complain if the tools do not fit together; whoever serves or opens the server does this first.
+
+        Raises:
+            ConfigError: The undo of one is no tool of this server that changes something.
+        """
+        for tool, change in self._change_tools.items():
+            undo = _marks.mark_of(change.function).undo
+            if undo is not None and undo not in self._change_tools:
+                able = ", ".join(sorted(self._change_tools))
+                raise ConfigError(
+                    f"server {self.name}: {undo!r}, the undo of {tool}, is none of the tools that change something: {able}"
+                )
 
     @_marks.reads()
     async def preview_change(self, tool: str, arguments: dict[str, JsonValue]) -> Preview:
@@ -186,6 +228,7 @@ class Server:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self) -> AsyncIterator[None]:
+        self.check()
         async with self._given_lifespan():
             try:
                 yield
@@ -207,10 +250,62 @@ def make_server(
     request_state_security: RequestStateSecurity | None = None,
     lifespan: Callable[[], contextlib.AbstractAsyncContextManager[None]] | None = None,
 ) -> Server:
-    """Make an MCP server of codenb's kind.
+    """Make an MCP server of codenb's kind: what tools read and plan is yours, previews and approvals are done for you.
+
+    A whole one, `flags.py`:
+
+        import asyncio
+
+        import codenb
+
+        FLAGS = {"checkout-v2": False}
+
+        @codenb.reads
+        def get_flag(name: str) -> dict[str, bool]:
+            "Whether a flag is on."
+            return {"on": FLAGS[name]}
+
+        @codenb.changes(undo="set_flag")
+        def set_flag(name: str, on: bool) -> codenb.Change:
+            "Switch a flag on or off."
+            was = FLAGS[name]
+
+            def call(tool: str, **arguments: object) -> codenb.ToolCall:
+                return codenb.ToolCall(server="flags", tool=tool, arguments={"name": name, **arguments})
+
+            async def write() -> bool:
+                if FLAGS[name] != was:
+                    raise codenb.errors.Conflict(f"flag {name} moved meanwhile: try again")
+                FLAGS[name] = on
+                return on
+
+            done = codenb.SuccessCondition(
+                text=f"{name} is {on}", check=call("get_flag"), expect=(codenb.Expectation(field="on", value=on),)
+            )
+            return codenb.Change(
+                summary=f"set flag {name} from {was} to {on}", entity=codenb.Entity(kind="Flag", name=name),
+                before=was, after=on, success=done, undo=call("set_flag", on=was),
+            ).written_by(write)
+
+        server = codenb.make_server("flags", tools=[get_flag, set_flag])
+
+        if __name__ == "__main__":
+            asyncio.run(codenb.serve_stdio(server))
+
+    It joins a project by an entry in `.mcp.json`:
+
+        {"mcpServers": {"flags": {"command": "python", "args": ["flags.py"], "cwd": "."}}}
+
+    and is trusted by these lines in `codenb.toml` (add `gather_context` to `read_only` where there is one):
+
+        [servers.flags]
+        read_only = ["preview_change", "get_flag"]
+
+        [changes]
+        "server:flags" = ["*"]
 
     Args:
-        name: Letters, digits, hyphens.
+        name: Letters, digits, hyphens and underscores.
         version: What the server says of itself.
         instructions: For the model that uses it: what it is for, in a few sentences.
         tools: Functions or bound methods marked with `@reads` or `@changes`; more come with `server.reads()`,
@@ -228,6 +323,9 @@ def make_server(
 
     Returns:
         The server; nothing is connected yet.
+
+    Raises:
+        ConfigError: The name, a mark or what a tool says it returns cannot be used.
     """
     server = Server(
         name,

@@ -30,7 +30,11 @@ async def serve_stdio(server: Server) -> None:
 
     Args:
         server: It has the process to itself.
+
+    Raises:
+        ConfigError: Its tools do not fit together.
     """
+    server.check()
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
     )
