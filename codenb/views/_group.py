@@ -1,4 +1,4 @@
-"""Blocks as they are set: neighbouring fields as one list, neighbouring bars under each other, all within a limit."""
+"""Blocks as they are set: neighbouring fields as one list, bars under each other, quotes under one source; bounded."""
 
 from __future__ import annotations
 
@@ -27,13 +27,21 @@ class Bars:
 
 
 @dataclass(frozen=True, slots=True)
+class Quotes:
+    """Neighbouring quotes of one source, which is named once; where, the renderer knows."""
+
+    source: str
+    texts: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Left:
     """What stands in place of the blocks that were left out."""
 
     text: str
 
 
-Group = Fields | Bars | Left | Table | Diff | Quote | Text | Code | Image | Link | Cards | Fold
+Group = Fields | Bars | Quotes | Left | Table | Diff | Text | Code | Image | Link | Cards | Fold
 
 
 def grouped(blocks: Sequence[Block]) -> Iterator[Group]:
@@ -46,14 +54,13 @@ def grouped(blocks: Sequence[Block]) -> Iterator[Group]:
         elif kind is Bar:
             yield Bars([item for item in items if isinstance(item, Bar)])
         elif kind is Quote:
-            yield from _sourced_once([item for item in items if isinstance(item, Quote)])
+            for source, quotes in groupby((item for item in items if isinstance(item, Quote)), key=_source):
+                yield Quotes(source, [quote.text for quote in quotes])
         else:
             yield from (item for item in items if not isinstance(item, Field | Bar | Quote))
     if len(blocks) > len(kept):
         yield Left(f"{counted(len(blocks) - len(kept), 'further part')} not shown")
 
 
-def _sourced_once(quotes: Sequence[Quote]) -> Iterator[Quote]:
-    """Name the source of neighbouring quotes once, below the last of them."""
-    for quote, following in zip(quotes, [*quotes[1:], None], strict=True):
-        yield Quote(quote.text) if following and following.source == quote.source else quote
+def _source(quote: Quote) -> str:
+    return quote.source

@@ -11,8 +11,8 @@ from html import escape
 
 from codenb.views._cells import Cell, Column, columns, headed, left_out, percent, rows, share_of
 from codenb.views._compare import Gap, Line, compare
-from codenb.views._data import Badge, Cards, Code, Diff, Fold, Image, Link, Quote, Table, Text, Tone, View
-from codenb.views._group import Bars, Fields, Group, Left, grouped
+from codenb.views._data import Badge, Cards, Code, Diff, Fold, Image, Link, Table, Text, Tone, View
+from codenb.views._group import Bars, Fields, Group, Left, Quotes, grouped
 from codenb.views._outside import address, block, inline, picture
 from codenb.views._style import STYLE
 from codenb.views._tones import SIGNS, WORDS
@@ -58,9 +58,8 @@ def _block(item: Group) -> str:  # noqa: C901, PLR0911 - one line for each kind
             return _table(item)
         case Diff():
             return _diff(item)
-        case Quote():
-            source = f"<figcaption>from {_e(inline(item.source))}</figcaption>" if item.source else ""
-            return f'<figure class="cnb-quote"><blockquote>{_prose(item.text)}</blockquote>{source}</figure>'
+        case Quotes():
+            return _quotes(item)
         case Text():
             return f'<p class="cnb-text">{_prose(item.text, item.tone)}</p>'
         case Code():
@@ -126,6 +125,12 @@ def _table(table: Table) -> str:
     cut = left_out(table)
     foot = f'<tfoot><tr><td colspan="{max(1, len(laid_out))}">{_e(cut)}</td></tr></tfoot>' if cut else ""
     return f'<div class="cnb-scroll"><table class="cnb-table">{caption}{head}<tbody>{body}</tbody>{foot}</table></div>'
+
+
+def _quotes(quotes: Quotes) -> str:
+    caption = f"<figcaption>from {_e(inline(quotes.source))}</figcaption>" if quotes.source else ""
+    *above, last = (f"<blockquote>{_prose(text)}</blockquote>" for text in quotes.texts)
+    return "".join(f'<figure class="cnb-quote">{quote}</figure>' for quote in (*above, last + caption))
 
 
 def _cell(column: Column, cell: Cell) -> str:

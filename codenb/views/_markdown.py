@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 from codenb.views._cells import Cell, columns, left_out, percent, rows
 from codenb.views._compare import Gap, compare
-from codenb.views._data import Cards, Code, Diff, Fold, Image, Link, Quote, Table, Text, Tone, View
-from codenb.views._group import Bars, Fields, Group, Left, grouped
+from codenb.views._data import Cards, Code, Diff, Fold, Image, Link, Table, Text, Tone, View
+from codenb.views._group import Bars, Fields, Group, Left, Quotes, grouped
 from codenb.views._outside import address, block, inline, picture
 from codenb.views._tones import framed, signed
 
@@ -54,8 +54,10 @@ def _block(item: Group, level: int) -> list[str]:  # noqa: C901, PLR0911 - one l
             return _table(item)
         case Diff():
             return _diff(item)
-        case Quote():
-            return [f"from {_inline(item.source)}:" if item.source else "", f"> {_prose(item.text)}"]
+        case Quotes():
+            source = [f"from {_inline(item.source)}:"] if item.source else []
+            # Neighbouring quotes would be one: an empty comment parts them.
+            return [*source, f"\n\n{_PART}\n\n".join(f"> {_prose(text)}" for text in item.texts)]
         case Text():
             return [_prose(item.text, item.tone)]
         case Code():

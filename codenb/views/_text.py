@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from codenb.views._cells import percent, share_of
 from codenb.views._compare import Gap, Line, compare
-from codenb.views._data import Cards, Code, Diff, Fold, Image, Link, Quote, Table, Text, Tone, View
-from codenb.views._group import Bars, Fields, Group, Left, grouped
+from codenb.views._data import Cards, Code, Diff, Fold, Image, Link, Table, Text, Tone, View
+from codenb.views._group import Bars, Fields, Group, Left, Quotes, grouped
 from codenb.views._measure import pad, width_of, wrap
 from codenb.views._outside import Lines, block, counted, inline, picture
 from codenb.views._paint import Paint
@@ -73,8 +73,8 @@ def _block(item: Group, width: int, paint: Paint) -> list[str]:  # noqa: C901, P
             return table_lines(item, width, paint)
         case Diff():
             return _diff(item, paint)
-        case Quote():
-            return _quote(item, width, paint)
+        case Quotes():
+            return _quotes(item, width, paint)
         case Text():
             return _prose(block(item.text), width, paint, item.tone)
         case Code():
@@ -132,12 +132,15 @@ def _bars(bars: Bars, width: int, paint: Paint) -> list[str]:
     return lines
 
 
-def _quote(quote: Quote, width: int, paint: Paint) -> list[str]:
+def _quotes(quotes: Quotes, width: int, paint: Paint) -> list[str]:
     # The source stands above and outside the bar, so that no quoted line can pass for it.
-    shown = block(quote.text)
-    source = [paint.dim(line) for line in wrap(f"from {inline(quote.source)}:", width)] if quote.source else []
-    lines = [f"│ {piece}" for line in shown.lines for piece in wrap(line, width - 2)]
-    return [*source, *lines, *_note(shown.cut, paint)]
+    source = [paint.dim(line) for line in wrap(f"from {inline(quotes.source)}:", width)] if quotes.source else []
+    shown = map(block, quotes.texts)
+    quoted = [
+        [*(f"│ {piece}" for line in one.lines for piece in wrap(line, width - 2)), *_note(one.cut, paint)]
+        for one in shown
+    ]
+    return [*source, *_spaced(quoted)]
 
 
 def _diff(diff: Diff, paint: Paint) -> list[str]:

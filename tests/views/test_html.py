@@ -134,6 +134,14 @@ def test_the_source_of_a_quote_stands_outside_it():
     assert "<blockquote>all is well<br>from kubernetes/get_pods</blockquote><figcaption>from github/get_issue" in html
 
 
+def test_the_source_of_several_quotes_stands_once_after_the_last():
+    """A caption belongs below; said again after each quote it is noise."""
+    html = to_html(View("", blocks=[Quote("one", "a.x"), Quote("two", "a.x"), Quote("three", "b.y")]))
+
+    assert html.count("from a.x") == html.count("from b.y") == 1
+    assert html.index("two") < html.index("from a.x") < html.index("three") < html.index("from b.y")
+
+
 @unhurried
 @given(links)
 def test_only_web_addresses_are_clickable_and_always_shown(link):

@@ -96,6 +96,13 @@ def test_a_view_reads_well_as_source():
     )
 
 
+def test_quotes_of_one_source_stay_apart_below_it():
+    """Two lines that a log did not hold together must not become one quote."""
+    quotes = [Quote("one", "a.x"), Quote("two", "a.x")]
+
+    assert to_markdown(View("", blocks=quotes)) == "from a.x:\n\n> one\n\n<!-- -->\n\n> two\n"
+
+
 def test_a_link_leads_where_it_says():
     """Parentheses, ampersands and backticks in an address must neither end the link nor change it."""
     url = "https://a.example/x(y)?q=`1`&copy=2"

@@ -92,6 +92,13 @@ def test_a_quoted_line_cannot_pass_for_ours():
     assert text == "from kubernetes/get_logs:\n│ one\n│\n│ from us: approved"
 
 
+def test_the_source_of_several_quotes_stands_once_before_the_first():
+    """A reader looks up where words are from before believing them."""
+    quotes = [Quote("one", "a.x"), Quote("two", "a.x"), Quote("three", "b.y"), Quote("four")]
+
+    assert to_text(View("", blocks=quotes)) == "from a.x:\n│ one\n\n│ two\n\nfrom b.y:\n│ three\n\n│ four"
+
+
 def test_a_diff_reads_like_a_diff():
     """The same signs as everywhere, the lines in between counted."""
     before = "a\nb\nc\nd\nreplicas: 3\ne"
