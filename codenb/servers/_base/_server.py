@@ -151,7 +151,8 @@ class Server:
             if undo is not None and undo not in self._change_tools:
                 able = ", ".join(sorted(self._change_tools))
                 raise ConfigError(
-                    f"server {self.name}: {undo!r}, the undo of {tool}, is none of the tools that change something: {able}"
+                    f"server {self.name}: {undo!r}, the undo of {tool}, is none of its tools that change something: "
+                    f"{able}"
                 )
 
     @_marks.reads()
