@@ -9,9 +9,12 @@ import ast
 import contextlib
 import inspect
 import io
+import re
 import sys
 from types import CodeType
 from typing import Any, TextIO
+
+_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 
 
 class _Tee(io.StringIO):
@@ -43,7 +46,8 @@ async def run_cell(source: str, namespace: dict[str, Any], *, echo: bool) -> tup
         echo: Whether what it prints is also printed at once.
 
     Returns:
-        The value of the last expression (None where the cell ends with a statement), and what was printed.
+        The value of the last expression (None where the cell ends with a statement), and what was printed, without
+        the colours that only a terminal shows.
     """
     tree = ast.parse(source)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
@@ -54,7 +58,7 @@ async def run_cell(source: str, namespace: dict[str, Any], *, echo: bool) -> tup
         if isinstance(last, ast.Expr):
             code = compile(ast.Expression(last.value), "<cell>", "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
             value = await _evaluate(code, namespace)
-    return value, printed.getvalue()
+    return value, _COLOUR.sub("", printed.getvalue())
 
 
 async def _evaluate(code: CodeType, namespace: dict[str, Any]) -> Any:

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codenb.cli import _approval
 from codenb.cli._cells import run_cell
-from codenb.cli._story import Chapter, chapters
+from codenb.cli._story import Chapter, chapters, nothing_proposed
 from codenb.errors import BadInput, CodenbError, PartMissing
 from codenb.report import Step, notebook, page
 from codenb.views import Shown, to_text
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from codenb.session import Session
 
 _NARROWEST, _WIDEST = 60, 110
+_WAITS = 3
+"""Exit code: what was proposed waits for an approval."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,17 +40,38 @@ def run(arguments: argparse.Namespace) -> int:
     from codenb.demo import scenarios  # noqa: PLC0415
 
     if arguments.list:
-        for name in scenarios.names():
-            print(f"{name:16} {scenarios.load(name).title}")
+        _list([scenarios.load(name) for name in scenarios.names()], as_json=arguments.json)
         return 0
     scenario = scenarios.load(arguments.scenario)
     folder = Path(arguments.output)
     if arguments.lab:
         return _lab(scenario, folder)
-    approver = arguments.approver or ("ask" if sys.stdin.isatty() and sys.stdout.isatty() else "demo")
-    source = _approver_source(approver)
+    _check_folder(folder)
+    terminal = sys.stdin.isatty() and sys.stdout.isatty() and not arguments.json
+    source = _approval.source(arguments.approver, terminal=terminal)
     telling = _Telling(quiet=arguments.json)
     return asyncio.run(_told(scenario, source, telling, folder, as_json=arguments.json))
+
+
+def _list(known: list[Scenario], *, as_json: bool) -> None:
+    if as_json:
+        _print_json([{"name": one.name, "title": one.title, "question": one.question} for one in known])
+        return
+    for one in known:
+        print(f"{one.name:16} {one.title}")
+
+
+def _print_json(data: Any) -> None:
+    """Print it so that it arrives whole, whatever the terminal can show."""
+    print(json.dumps(data, indent=2, ensure_ascii=not (sys.stdout.encoding or "").lower().startswith("utf")))
+
+
+def _check_folder(folder: Path) -> None:
+    """Say that a run cannot be kept before it is made."""
+    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    reason = "" if os.access(there, os.W_OK | os.X_OK) else f"{there} is not writable"
+    if reason := reason if there.is_dir() else f"{there} is a file":
+        raise BadInput(f"the run cannot be kept in {folder}: {reason}: choose another --output")
 
 
 class _Telling:
@@ -60,10 +84,20 @@ class _Telling:
         self.namespace: dict[str, Any] = {}
         self.steps: list[Step] = []
 
+    def prose(self, step: Step) -> None:
+        """Say what stands before a cell, or alone."""
+        self._say(f"\n{self._bold(step.heading)}")
+        if step.text:
+            self._say(step.text)
+
+    def remark(self, prose: str) -> None:
+        """Say and keep something that no code belongs to."""
+        self.steps.append(Step(prose))
+        self.prose(self.steps[-1])
+
     async def tell(self, chapter: Chapter) -> Any:
-        self._say(f"\n{self._bold(Step(chapter.prose).heading)}")
-        if text := Step(chapter.prose).text:
-            self._say(text)
+        """Run a chapter."""
+        self.prose(Step(chapter.prose))
         value, printed = await run_cell(chapter.code, self.namespace, echo=not self.quiet)
         shown = _bundle(value)
         self.steps.append(Step(chapter.prose, chapter.code, printed, shown))
@@ -91,6 +125,7 @@ async def _told(scenario: Scenario, approver: str, telling: _Telling, folder: Pa
     try:
         for chapter in chapters(scenario, approver):
             if chapter.needs_proposals and not telling.namespace["answer"].proposals:
+                telling.remark(nothing_proposed(scenario, telling.namespace["answer"]))
                 continue
             await telling.tell(chapter)
             if as_json and not servers:
@@ -102,10 +137,13 @@ async def _told(scenario: Scenario, approver: str, telling: _Telling, folder: Pa
     files = _keep(scenario, telling.steps, folder, started)
     outcomes = telling.namespace.get("outcomes")
     if as_json:
-        print(json.dumps(_record(scenario, telling.namespace, servers), indent=2, ensure_ascii=False))
+        _print_json(_record(scenario, telling.namespace, servers))
     else:
         print(f"\nThe run is kept as {files[0]} and {files[1]}")
-    return 0 if outcomes is None else int(outcomes.exit_code)
+    code = 0 if outcomes is None else int(outcomes.exit_code)
+    if outcomes is not None and code == _WAITS:
+        print(f"\n{_approval.what_next(scenario.name, outcomes)}", file=sys.stderr if as_json else sys.stdout)
+    return code
 
 
 def _keep(scenario: Scenario, steps: list[Step], folder: Path, made_at: datetime) -> tuple[Path, Path]:
@@ -178,19 +216,6 @@ def _record(scenario: Scenario, told: dict[str, Any], servers: list[dict[str, An
     }
 
 
-def _approver_source(approver: str) -> str:
-    match approver:
-        case "ask":
-            return "codenb.ask_me()"
-        case "demo":
-            return "codenb.demo_policy()"
-        case "none":
-            return "None"
-    if not Path(approver).is_file():
-        raise BadInput(f"--approver {approver}: there is no such file: give ask, demo, none, or a file of decisions")
-    return f"codenb.decisions({approver!r})"
-
-
 def _lab(scenario: Scenario, folder: Path) -> int:
     try:
         import jupyterlab.labapp  # noqa: PLC0415  an extra
@@ -205,5 +230,7 @@ def _lab(scenario: Scenario, folder: Path) -> int:
         shutil.copyfile(first, copy)
     os.environ["CODENB_CONNECT"] = f"demo:{scenario.name}"
     print(f"JupyterLab opens {copy}; end it with Ctrl-C")
-    jupyterlab.labapp.main([str(copy)])
+    # JupyterLab refuses root, which is all there is in many containers; who is root here has chosen to be.
+    as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    jupyterlab.labapp.main([str(copy), *as_root])
     return 0

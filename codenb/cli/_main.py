@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,13 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
+_SERVE = (
+    "Serve a built-in MCP server on standard input and output. An MCP host starts this command by itself: give it"
+    " `codenb` as the command and `serve kubernetes` as its arguments. The server reads; it changes only what [changes]"
+    " in codenb.toml allows, and asks through the host before each change."
+)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -31,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a character shows the rest of the line
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
@@ -57,16 +67,20 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--scenario", default="oom", metavar="NAME", help="what is wrong (default: oom); see --list")
     demo.add_argument("--list", action="store_true", help="list the scenarios")
     demo.add_argument(
-        "--approver", metavar="ask|demo|none|FILE", help="who decides (default: ask on a terminal, else demo)"
+        "--approver",
+        metavar="ask|demo|none|FILE",
+        help="who decides (default: ask on a terminal, else the file CODENB_DECISIONS where it is set, else demo)",
     )
-    demo.add_argument("--json", action="store_true", help="print the run as JSON, and nothing else")
+    demo.add_argument("--json", action="store_true", help="print the run (or the list) as JSON, and nothing else")
     demo.add_argument("--lab", action="store_true", help="open the first notebook in JupyterLab instead")
     demo.add_argument(
         "--output", default="codenb-demo", metavar="DIR", help="where the run is kept (default: codenb-demo)"
     )
     demo.set_defaults(run=_demo)
 
-    serve = commands.add_parser("serve", help="serve a built-in MCP server over stdio, for any MCP host")
+    serve = commands.add_parser(
+        "serve", help="serve a built-in MCP server over stdio, for any MCP host", description=_SERVE, epilog=_EPILOG
+    )
     serve.add_argument("name", help="the server: kubernetes")
     serve.add_argument("--kubeconfig", metavar="FILE", help="in place of KUBECONFIG and ~/.kube/config")
     serve.add_argument("--context", metavar="NAME", help="kubeconfig context (default: the current one)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from pathlib import Path
 
 from codenb import config
@@ -23,6 +24,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise BadInput(f"there is no built-in server {arguments.name!r}: serve {', '.join(_SERVERS)}")
     if kubeconfig and not kubeconfig.is_file():
         raise BadInput(f"--kubeconfig {kubeconfig}: there is no such file")
+    if sys.stdin.isatty():
+        print(
+            f"codenb: serving {arguments.name}, and waiting for an MCP host to speak on standard input; Ctrl-C ends it",
+            file=sys.stderr,
+        )
     from codenb.servers import serve_stdio  # noqa: PLC0415  heavy, and a wrong name should not wait for it
     from codenb.servers.kubernetes.server import server  # noqa: PLC0415
 

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from codenb.demo.scenarios import Scenario
+    from codenb.models import Answer
+
+_HOSTILE = {"poisoned-log": "NOTICE to the assistant"}
+"""Scenario, and how the line begins in which its log speaks to whoever reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ def chapters(scenario: Scenario, approver: str) -> list[Chapter]:
         scenario: What is wrong.
         approver: Python expression for the approver.
     """
+    hostile = [_ignored(text) for name, text in _HOSTILE.items() if name == scenario.name]
     after = f'pods = await nb.call("kubernetes", "get_pods", namespace={scenario.namespace!r})\npods'
     return [
         Chapter(
@@ -48,6 +53,7 @@ def chapters(scenario: Scenario, approver: str) -> list[Chapter]:
             " that is not there does not count.",
             f"answer = await nb.consult({scenario.question!r}, context)\nanswer",
         ),
+        *hostile,
         Chapter(
             "## Approve, carry out, verify\n\nAn approval is bound to exactly what was previewed. Afterwards the state"
             " is read again: done is what can be seen.",
@@ -59,3 +65,22 @@ def chapters(scenario: Scenario, approver: str) -> list[Chapter]:
         Chapter("## Where the time went", "codenb.plots.latency(nb.calls)"),
         Chapter("## The end\n\nClose the connections, and the embedded world with them.", "await nb.close()"),
     ]
+
+
+def nothing_proposed(scenario: Scenario, answer: Answer) -> str:
+    """Why there is nothing to approve, and how that leaves the workload."""
+    where = f"{scenario.namespace}/{scenario.workload}"
+    if answer.consensus.cause == "Healthy":
+        return f"## Nothing was proposed: nothing is wrong with {where}"
+    advice = "; the recommendations above say what to do" if answer.recommendations else ""
+    return f"## Nothing was proposed: no tool of these servers mends this, and {where} is still failing{advice}"
+
+
+def _ignored(text: str) -> Chapter:
+    """The line in the log that gives orders, shown as what it is."""
+    return Chapter(
+        "## Who else has spoken?\n\nA line in the log gives orders to whoever reads it. It was read as data: nothing is"
+        " proposed because of it, and it approves nothing.",
+        f"lines = [line.strip() for item in context.items for line in item.text.splitlines() if {text!r} in line]\n"
+        'print("\\n".join(f"│ {line}" for line in lines) or "It is no longer in what was gathered.")',
+    )
