@@ -19,6 +19,9 @@ from codenb.redaction import Redactor
 
 _MCP, _TOML = ".mcp.json", "codenb.toml"
 _ON, _OFF = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
+_IDENTITY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}|(derived|server|https?):.+|/.*")
+"""A uid, a digest, a server, an address or a folder; the name of a context is none of these."""
+
 _NAMESPACE = re.compile(r"\*|[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -52,11 +55,13 @@ def load(
         if name not in servers:
             raise told.wrong(name, f"is about a server that is not configured: {nearest(name, servers)}")
         servers[name] = declared(servers[name], told.table(name), home)
+    changes = _changes(toml.table("changes"))
+    notes += _without_effect(toml, servers, changes)
     settings = Settings(
         home=home,
         servers=MappingProxyType({name: server for name, server in servers.items() if server.enabled}),
         disabled=tuple(name for name, server in servers.items() if not server.enabled),
-        changes=MappingProxyType(_changes(toml.table("changes"))),
+        changes=MappingProxyType(changes),
         experts=tuple(MappingProxyType(_expert(table)) for table in toml.tables("experts")),
         approval=MappingProxyType(toml.table("approval").data),
         access=MappingProxyType(toml.table("access").data),
@@ -115,6 +120,24 @@ def _changes(table: Table) -> dict[str, tuple[str, ...]]:
             if not _NAMESPACE.fullmatch(namespace):
                 raise table.wrong(uid, f'has {namespace!r}, which is no namespace: write its name, or "*" for all')
     return changes
+
+
+def _without_effect(
+    toml: Table, servers: Mapping[str, ServerSettings], changes: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
+    """Lines that people may rely on, and that do nothing."""
+    told, listed = toml.table("servers"), toml.table("changes")
+    for name in told.data:
+        server = servers[name]
+        if server.transport == "builtin" and server.read_only and not server.gather:
+            place = told.table(name).at("read_only")
+            yield f"{toml.file}: {place} has no effect: a built-in server says itself which of its tools change nothing"
+    for identity in changes:
+        if not _IDENTITY.fullmatch(identity):
+            yield (
+                f"{toml.file}: {listed.at(identity)} does not look like an identity, so it may allow nothing: "
+                f"write the one that a refusal shows, not the name of a context"
+            )
 
 
 def _expert(table: Table) -> dict[str, Any]:

@@ -319,6 +319,20 @@ def test_changes_are_off_until_the_cluster_and_namespace_are_named(tmp_path, uid
     assert "\n" not in why
 
 
+def test_what_has_no_effect_is_said(tmp_path):
+    """A line that does nothing lets people believe that they may, or may not, change something."""
+    toml = (
+        f'[changes]\nprod-context = ["shop"]\n"{EMBEDDED_UID}" = ["shop"]\n"server:flags" = ["*"]\n'
+        f'"derived:{"0f" * 32}" = ["shop"]\n[servers.kubernetes]\nread_only = ["scale_*"]\n'
+    )
+    found = load(project(tmp_path, toml=toml), {})
+
+    builtin, context = found.notes
+    assert "servers.kubernetes.read_only has no effect" in builtin
+    assert "changes.prod-context does not look like an identity" in context
+    assert "write the one that a refusal shows, not the name of a context" in context
+
+
 @pytest.mark.parametrize("uid", [UID, EMBEDDED_UID, "other"])
 def test_the_read_only_switch_wins_over_everything(tmp_path, uid):
     """A person who sets it on a shared machine wants no exception, not even the embedded world."""
