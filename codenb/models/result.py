@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 50
 _MOST_COLUMNS = 10
+_REPR_CHARS = 60
 
 
 class Content(Model):
@@ -36,6 +37,14 @@ class Content(Model):
     mime_type: str | None = None
     uri: str | None = None
     name: str | None = None
+
+    def __repr__(self) -> str:
+        if self.text is None:
+            what = self.uri or self.mime_type or "nothing"
+            return f"<{self.kind}: {what}>"
+        line = " ".join(self.text[: 2 * _REPR_CHARS].split())
+        cut = len(line) > _REPR_CHARS or len(self.text) > 2 * _REPR_CHARS
+        return f"<{self.kind}: {line[:_REPR_CHARS] + ' ...' if cut else line}>"
 
     def view(self) -> View:
         return View(title=self.kind, blocks=self.blocks())

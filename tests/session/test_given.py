@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 import codenb
 from codenb.errors import BadInput, CodenbError
-from codenb.models import EMBEDDED_UID, Answer, Entity, Proposal, Target, ToolCall
+from codenb.models import EMBEDDED_UID, Answer, Content, Entity, Proposal, Target, ToolCall
 from codenb.session import Session
 from codenb.session._given import names, proposals, target
 from tests.session.conftest import Project
@@ -76,6 +76,13 @@ def test_a_model_says_in_one_line_what_is_wrong_with_it():
     assert Entity(kind="Pod", name="a").model_copy() == Entity.model_validate({"kind": "Pod", "name": "a"})
     with pytest.raises(ValidationError):
         Entity.model_validate({})
+
+
+def test_a_list_of_parts_can_be_read_where_it_is_printed():
+    """`print(result.content)` shows what came, not of which kinds it is."""
+    assert repr((Content(kind="text", text="two\n pods"),)) == "(<text: two pods>,)"
+    assert repr(Content(kind="text", text="x" * 999)) == f"<text: {'x' * 60} ...>"
+    assert repr(Content(kind="image", data="AAAA", mime_type="image/png")) == "<image: image/png>"
 
 
 def test_using_what_was_not_awaited_says_so():
