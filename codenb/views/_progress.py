@@ -1,4 +1,8 @@
-"""What long work is at: one output that updates in a notebook, plain lines where there is no front end."""
+"""What long work is at: one output that updates in a notebook, plain lines where there is no front end.
+
+A script's standard output is for what the script says, which may be read by another program; so the lines go to
+standard error.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ class Progress:
         """Show one more line."""
         self._lines.append(inline(line))
         if not _in_kernel():
-            print(f"· {self._lines[-1]}", flush=True)  # noqa: T201  this is where it is meant to be read
+            print(f"· {self._lines[-1]}", file=sys.stderr, flush=True)  # noqa: T201  this is where it is read
             return
         bundle = self._bundle()
         if self._handle is None:

@@ -176,11 +176,13 @@ async def test_the_projects_limits_hold_for_gather(project: Project):
 
 
 async def test_outside_a_kernel_progress_is_plain_lines(capsys: pytest.CaptureFixture[str]):
-    """A script's log has no outputs that update."""
+    """A script's log has no outputs that update, and what it prints itself may be another program's input."""
     async with codenb.connect("demo:healthy") as nb:
         await nb.gather(namespace="shop")
 
-    lines = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr()
+    lines = printed.err.splitlines()
+    assert printed.out == ""
     assert len(lines) == 1
     assert lines[0].startswith("· kubernetes.gather_context: ok")
 
