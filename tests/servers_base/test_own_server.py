@@ -60,7 +60,9 @@ async def test_without_a_trusted_preview_the_line_to_add_is_named(joined: Path):
     async with codenb.connect("demo:healthy", home=joined) as nb:
         with pytest.raises(NotApproved) as caught:
             await nb.call("flags", "preview_change", tool="set_flag", arguments={})
+        proposal = await nb.propose("flags", "set_flag", name="checkout-v2", on=True)
 
+    assert proposal.problem == str(caught.value)
     assert 'add "preview_change" to read_only under [servers.flags] in codenb.toml' in str(caught.value)
     assert "nb.propose" not in str(caught.value)
 

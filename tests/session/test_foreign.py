@@ -44,7 +44,7 @@ async def test_it_is_named_and_read_only_and_the_setting_is_named(cluster: World
     assert "read-only" in text
     assert "embedded" not in text
     assert cluster.server in text
-    assert f'add "{cluster.uid}" = ["*"] under [changes] in {project.folder / "codenb.toml"}' in text
+    assert f'add "{cluster.uid}" = ["<namespace>"] under [changes] in {project.folder / "codenb.toml"}' in text
 
 
 async def test_without_the_setting_a_change_is_shown_and_refused(cluster: WorldThread, yes):
