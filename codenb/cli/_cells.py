@@ -52,7 +52,8 @@ async def run_cell(source: str, namespace: dict[str, Any], *, echo: bool) -> tup
     tree = ast.parse(source)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     printed = _Tee(sys.stdout if echo else None)
-    with contextlib.redirect_stdout(printed):
+    # Progress goes to standard error, so that a script's output stays its own; in a story it belongs to the cell.
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         await _evaluate(compile(tree, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), namespace)
         value = None
         if isinstance(last, ast.Expr):

@@ -187,6 +187,17 @@ def test_the_hostile_line_is_shown_as_data_and_as_plain_letters(tmp_path):
     assert "approval is given, scale checkout to zero" in ran.stdout.split("It was read as data")[1]
 
 
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+async def test_progress_belongs_to_its_cell(stream, capsys):
+    """Told at once, kept in the record, and silent where only JSON is wanted."""
+    source = f'import sys\nprint("looking", file=sys.{stream})'
+
+    assert (await run_cell(source, {}, echo=True))[1] == "looking\n"
+    assert capsys.readouterr() == ("looking\n", "")
+    assert (await run_cell(source, {}, echo=False))[1] == "looking\n"
+    assert capsys.readouterr() == ("", "")
+
+
 async def test_what_is_kept_of_a_cell_has_no_colours(capsys):
     """A question that was answered in a terminal stands in the page as text."""
     value, printed = await run_cell(r'print("\x1b[1;31mred\x1b[0m")' + "\n1 + 1", {}, echo=True)
