@@ -74,6 +74,17 @@ def names(given: str | Iterable[str] | None) -> list[str] | None:
     return listed
 
 
+def question(given: object) -> str:
+    """The question, in words.
+
+    Raises:
+        BadInput: It is something else, such as what the question is about.
+    """
+    if not isinstance(given, str):
+        raise BadInput(f"a question is text, not {_a(given)}: ask in a sentence, and say second what it is about")
+    return given
+
+
 def proposals(given: object) -> list[Proposal]:
     """Proposals; those of an answer where that is given.
 

@@ -154,11 +154,12 @@ class Session(Shown):
             The consensus, every opinion, and the proposals with their previews.
 
         Raises:
-            BadInput: What it is about is neither a bundle nor a target.
+            BadInput: It is no text, or what it is about is neither a bundle nor a target.
         """
+        words = _given.question(question)
         bundle = about if isinstance(about, ContextBundle) else await self.gather(about)
         started = asyncio.get_running_loop().time()
-        asked = experts.question(question, kind=kind, target=bundle.target)
+        asked = experts.question(words, kind=kind, target=bundle.target)
         with self.host.awake():  # an expert may think for long
             opinions, consensus = await experts.ask(asked, bundle, circle or experts.embedded())
             proposals = await actions.proposals(self.host, opinions, consensus)

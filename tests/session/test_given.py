@@ -11,7 +11,7 @@ import codenb
 from codenb.errors import BadInput, CodenbError
 from codenb.models import EMBEDDED_UID, Answer, Content, Entity, Proposal, Target, ToolCall
 from codenb.session import Session
-from codenb.session._given import names, proposals, target
+from codenb.session._given import names, proposals, question, target
 from tests.session.conftest import Project
 
 
@@ -54,6 +54,13 @@ def test_a_single_server_is_one_name():
     assert names(("a", "b")) == ["a", "b"]
     with pytest.raises(BadInput, match="named by text"):
         names([1])  # type: ignore[list-item]
+
+
+def test_what_a_question_is_about_is_no_question():
+    """The two are easily swapped."""
+    with pytest.raises(BadInput, match="say second what it is about"):
+        question(Target())
+    assert question("Why?") == "Why?"
 
 
 def test_an_answer_stands_for_its_proposals():
