@@ -14,6 +14,7 @@ import pytest
 from codenb.actions import decision
 from codenb.demo import WorldThread
 from codenb.models import ApprovalRequest, Decision
+from tests.host.helpers import children
 from tests.session.kernel import Notebook
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -103,3 +104,9 @@ class Yes:
 def yes() -> Yes:
     """An approver that says yes."""
     return Yes()
+
+
+@pytest.fixture
+def running_before() -> list[int]:
+    """The processes that other tests of this worker still have, such as a world that a module shares."""
+    return children()

@@ -91,7 +91,9 @@ async def test_home_adds_a_projects_servers_to_the_embedded_world(project: Proje
         (".mcp.json", ConfigError, ".mcp.json is not a folder"),
     ],
 )
-async def test_what_cannot_be_connected_to_is_one_line(where: str, error: type[CodenbError], words: str, project):
+async def test_what_cannot_be_connected_to_is_one_line(
+    where: str, error: type[CodenbError], words: str, project, running_before: list[int]
+):
     """The commonest first mistake is a typing error, and nothing may be left running by it."""
     project.misbehaving("well")
 
@@ -100,7 +102,7 @@ async def test_what_cannot_be_connected_to_is_one_line(where: str, error: type[C
 
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert children() == []
+    assert children() == running_before
 
 
 async def test_two_folders_are_one_too_many(project: Project):
@@ -109,16 +111,16 @@ async def test_two_folders_are_one_too_many(project: Project):
         await codenb.connect(project.folder, home=project.folder)
 
 
-async def test_a_session_left_by_an_error_leaves_nothing_running():
+async def test_a_session_left_by_an_error_leaves_nothing_running(running_before: list[int]):
     """`async with` is how a script connects; an error in it must not keep a world alive."""
     with pytest.raises(UnknownServer, match="did you mean 'kubernetes'"):
         async with codenb.connect("demo") as nb:
             await nb.call("kubernetess", "get_pods")
 
-    assert children() == []
+    assert children() == running_before
 
 
-async def test_connecting_that_is_stopped_leaves_nothing_running():
+async def test_connecting_that_is_stopped_leaves_nothing_running(running_before: list[int]):
     """Stop is pressed most often while something slow comes up."""
     for wait_s in (0.05, 0.4):
         connecting = asyncio.ensure_future(_connected())
@@ -128,7 +130,7 @@ async def test_connecting_that_is_stopped_leaves_nothing_running():
         if not connecting.cancelled():
             await connecting.result().close()  # it was quicker
 
-        assert children() == []
+        assert children() == running_before
 
 
 async def _connected() -> Session:
