@@ -99,7 +99,7 @@ class _Execution:
         """Carry out one proposal, or say why not."""
         name = title(proposal)
         if proposal.group in self.chosen:
-            taken = f"not needed: its alternative was carried out: {self.chosen[proposal.group or '']}"
+            taken = f"not needed: its alternative is done: {self.chosen[proposal.group or '']}"
             self.outcomes.append(self._refused(proposal, taken))
             return
         if self.stopped and not self.waiting:
@@ -166,10 +166,10 @@ class _Execution:
             return already
         found = await check(self.host, proposal.success)
         if found.holds:
-            told = {"status": "verified", "message": "already so: nothing was sent", "after": found.answer}
-            return already.model_copy(update=told)
+            told = {"status": "verified", "message": "already so: nothing was sent"}
+            return already.model_copy(update=told | {"before": found.answer, "after": found.answer})
         missing = f"nothing would change: it is already so, and yet not so: {proposal.success.text}: {found.missing}"
-        return already.model_copy(update={"message": missing, "after": found.answer})
+        return already.model_copy(update={"message": missing, "before": found.answer, "after": found.answer})
 
     def _refused(
         self, proposal: Proposal, message: str, *, decision: Decision | None = None, pending: bool = False
