@@ -148,10 +148,6 @@ class Snapshot(Part):
             return Entity(kind=kind, name=name, namespace=self.namespace)
         return Entity(kind="Pod", name=pod.name, namespace=self.namespace)
 
-    def workload_named(self, kind: str, name: str) -> Workload | None:
-        """The workload of this kind and name, where it is in the snapshot."""
-        return next((one for one in self.workloads if (one.kind, one.name) == (kind, name)), None)
-
     def revisions(self, deployment: str) -> list[ReplicaSet]:
         """A Deployment's revisions, newest first."""
         mine = [one for one in self.replica_sets if one.deployment == deployment]

@@ -109,10 +109,6 @@ class Case:
         revisions = self.snapshot.revisions(workload.name) if workload.kind == "Deployment" else []
         return revisions[0].changes if revisions else ()
 
-    def services_of(self, workload: Workload) -> list[Service]:
-        """The services that select a workload's pods."""
-        return [one for one in self.snapshot.services if selects(one.selector, workload.labels)]
-
     def behind(self, service: Service) -> list[Workload]:
         """The workloads that a service selects; their Jobs do not count."""
         return [
