@@ -22,7 +22,7 @@ async def settled(host: Host, reference: str, *, server: str | None = None, with
 
     Args:
         host: Knows the servers.
-        reference: `DIGEST.ID`, from an outcome or from the progress of an execution.
+        reference: `DIGEST.ID`, from an outcome, or from the note on a stopped execution's error.
         server: Which server carried it out; by default every one is asked.
         within_s: How long to ask again while it is still being applied or the server is away.
 

@@ -235,7 +235,7 @@ class Session(Shown):
         """Ask what came of a change whose answer was not waited for.
 
         Args:
-            reference: `DIGEST.ID`, from an outcome or from the progress of `execute`.
+            reference: `DIGEST.ID`, from an outcome; `nb.outcomes` has them also where a cell was stopped.
 
         Raises:
             BadInput: No server keeps it.
