@@ -19,7 +19,7 @@ import codenb
 from codenb.errors import NotApproved
 from tests.conftest import part
 
-pytestmark = [pytest.mark.parts, pytest.mark.xdist_group("other-people")]
+pytestmark = pytest.mark.parts
 
 LOOPBACK = Path(__file__).with_name("loopback.cjs")
 EVERYTHING_TOML = """

@@ -29,8 +29,6 @@ STORY = (
     "outcomes = await nb.execute(answer.proposals, approver=codenb.approver())",
 )
 
-pytestmark = pytest.mark.xdist_group("cells")
-
 
 @dataclass
 class Told:

@@ -40,8 +40,6 @@ Make = Callable[..., Notebook]
 SOON_S = 5.0
 """How soon a stopped cell must end: generous for a loaded machine, and far from how long the work would take."""
 
-pytestmark = pytest.mark.xdist_group("stopping")
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
