@@ -93,6 +93,35 @@ async def test_twenty_claims_at_once_are_one_claim(store: PreviewStore):
     assert sorted(type(claim).__name__ for claim in claims) == ["Claim"] + 19 * ["PreviewUsed"]
 
 
+async def test_nobody_else_reaches_for_a_lock_that_is_being_taken(
+    store: PreviewStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A person pressed Approve twice, both were told "already used", and nothing was carried out.
+
+    Each had taken half of the lock before the transaction that decides, and neither could have the rest. So the lock
+    is taken, and asked for, only by whoever may write to the store.
+    """
+    one = preview()
+    await store.save(one, SLOT)
+    really_hold = _store._hold
+    others: list[str] = []
+
+    def hold(path: Path) -> sqlite3.Connection | None:
+        with closing(sqlite3.connect(tmp_path / "previews.db", timeout=0)) as other:
+            try:
+                other.execute("BEGIN IMMEDIATE")
+                others.append("came in")
+            except sqlite3.OperationalError:
+                others.append("waits")
+        return really_hold(path)
+
+    monkeypatch.setattr(_store, "_hold", hold)
+    await store.claim(one.reference, SLOT)
+    await store.find(one.reference)
+
+    assert others == ["waits", "waits"]
+
+
 async def test_using_the_store_drops_no_lock_that_this_process_holds_on_it(store: PreviewStore, tmp_path: Path):
     """Found by opening the file beside SQLite: closing it freed our locks, and another process removed a log in use."""
     one = preview()

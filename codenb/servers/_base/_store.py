@@ -148,10 +148,10 @@ class PreviewStore:
     def _claim(self, reference: str, slot: str) -> Claim:
         digest, preview_id = _parts(reference)
         path = self._lock_path(preview_id)
-        lock = _hold(path)
-        if lock is None:
-            raise PreviewUsed(already_used(reference))
+        lock: sqlite3.Connection | None = None
         try:
+            # The lock is taken, and asked for by `_find`, while nobody else can write: two who reach for one at the
+            # same moment may both be told that it is taken, and then nobody would carry out what was approved.
             with self._open() as db:
                 now = time.time()
                 row = db.execute(
@@ -161,10 +161,14 @@ class PreviewStore:
                 ).fetchone()
                 if row is None:
                     _refuse(db, reference, preview_id)
+                lock = _hold(path)
+                if lock is None:
+                    raise PreviewUsed(already_used(reference))
             return Claim(_preview(row[0]), lock, path)
         except BaseException:
-            lock.close()
-            path.unlink(missing_ok=True)
+            if lock is not None:
+                lock.close()
+                path.unlink(missing_ok=True)
             raise
 
     def _settle(self, claim: Claim, outcome: Outcome) -> None:
