@@ -159,11 +159,8 @@ class PreviewStore:
                     "AND expires > ? RETURNING preview",
                     (now, preview_id, digest, slot, now),
                 ).fetchone()
-                if row is None:
+                if row is None or (lock := _hold(path)) is None:
                     _refuse(db, reference, preview_id)
-                lock = _hold(path)
-                if lock is None:
-                    raise PreviewUsed(already_used(reference))
             return Claim(_preview(row[0]), lock, path)
         except BaseException:
             if lock is not None:
