@@ -58,6 +58,15 @@ from .context import (
 from .context import (
     estimate_tokens as estimate_tokens,
 )
+from .cost import (
+    CostEstimate as CostEstimate,
+)
+from .cost import (
+    CostLine as CostLine,
+)
+from .cost import (
+    Price as Price,
+)
 from .embedded import EMBEDDED_UID as EMBEDDED_UID
 from .finding import (
     Finding as Finding,
@@ -86,6 +95,12 @@ from .opinion import (
 from .opinion import (
     Vote as Vote,
 )
+from .plan import (
+    ResourceChange as ResourceChange,
+)
+from .plan import (
+    TerraformPlan as TerraformPlan,
+)
 from .result import (
     Content as Content,
 )
@@ -103,4 +118,13 @@ from .target import (
 )
 from .target import (
     Target as Target,
+)
+from .validation import (
+    CheckerRun as CheckerRun,
+)
+from .validation import (
+    ValidationFinding as ValidationFinding,
+)
+from .validation import (
+    ValidationReport as ValidationReport,
 )
