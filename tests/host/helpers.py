@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 SERVERS = Path(__file__).parent / "servers"
@@ -68,8 +68,7 @@ def serve(kind: str, journal: Path) -> tuple[subprocess.Popen[bytes], str]:
 
 def children() -> list[int]:
     """The processes that this one started and that are still there."""
-    tasks = Path(f"/proc/{os.getpid()}/task")
-    return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
+    return sorted(child.pid for child in psutil.Process().children())
 
 
 def command(pid: int) -> str:

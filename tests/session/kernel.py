@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
@@ -163,8 +164,7 @@ class Notebook:
 
 def _below(pid: int) -> list[int]:
     try:
-        tasks = list(Path(f"/proc/{pid}/task").iterdir())
-        own = [int(child) for task in tasks for child in (task / "children").read_text().split()]
-    except OSError:
+        below = psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
         return []
-    return [one for child in own for one in (child, *_below(child)) if alive(one)]
+    return [one.pid for one in below if alive(one.pid)]
