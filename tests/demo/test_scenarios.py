@@ -50,17 +50,23 @@ def test_every_scenario_says_what_is_asked_and_what_is_right(name):
     """The demo and the evaluation load these alike."""
     scenario = scenarios.load(name)
     assert scenario.title
+    assert scenario.expected["states"]
+    if scenario.kind == "plan":
+        assert scenario.expected["cause"] is scenario.expected["root"] is None
+        assert all(vote.keys() == {"tool", "entity", "field", "value"} for vote in scenario.expected["votes"])
+        assert scenario.expected["votes"]
+        return
     assert scenario.question.endswith("?")
-    assert scenario.kind == "diagnose"
     assert (scenario.namespace, scenario.workload) == ("shop", "checkout")
     assert scenario.expected["root"] == {"kind": "Deployment", "namespace": "shop", "name": "checkout"}
-    assert scenario.expected["states"]
+    assert scenario.expected["votes"] == ()
 
 
 def test_the_scenarios_are_those_with_known_answers():
     """Published elsewhere; each with its cause in the closed vocabulary."""
     assert {name: scenarios.load(name).expected["cause"] for name in scenarios.names()} == {
         "crash-command": "CrashCommand",
+        "deploy": None,
         "env-missing": "MissingEnv",
         "healthy": "Healthy",
         "image-tag": "ImagePull",
@@ -209,6 +215,34 @@ def test_healthy_has_nothing_to_complain_about(serve, talk):
     assert warnings(http_) == {}
     _, pods = http_("GET", f"{SHOP}/pods")
     assert all(item["ready"] for pod in pods["items"] for item in pod["status"]["containerStatuses"])
+
+
+def test_deploy_asks_for_what_its_namespace_can_hold(serve, talk):
+    """The founding request, word for word; were the budget too small, no plan could be carried out."""
+    scenario = scenarios.load("deploy")
+    assert scenario.question == "Deploy this application optimally"
+    assert scenario.target == {
+        "application": "test-app",
+        "environment": "staging",
+        "replicas": 3,
+        "resources": {"cpu": "500m", "memory": "1Gi"},
+        "image": "registry.example/test-app:1.0",
+    }
+    assert (scenario.namespace, scenario.workload) == ("staging", "test-app")
+    world = serve("deploy")
+    http_ = talk(world)
+    requests = {"requests": scenario.target["resources"]}
+    app = {"name": "test-app", "image": scenario.target["image"], "resources": requests}
+    labels = {"app": "test-app"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [app]}}
+    body = {"metadata": {"name": "test-app"}}
+    body["spec"] = {"replicas": 3, "selector": {"matchLabels": labels}, "template": template}
+    path = "/apis/apps/v1/namespaces/staging/deployments"
+    assert http_("POST", path, body)[0] == 201
+    world.advance(10)
+    assert http_("GET", f"{path}/test-app")[1]["status"]["readyReplicas"] == 3
+    _, quota = http_("GET", "/api/v1/namespaces/staging/resourcequotas/budget")
+    assert quota["status"]["used"] == {"pods": "3", "requests.cpu": "1500m", "requests.memory": "3Gi"}
 
 
 def test_equal_seeds_give_equal_names_and_uids_and_others_do_not(serve, talk):

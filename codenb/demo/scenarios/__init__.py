@@ -3,8 +3,9 @@
 A file gives what the world's registries hold and how its programs behave, and a history: what was applied and changed
 how long ago. The failing state is not written down anywhere; the world lives through the history and arrives at it.
 
-Keys of a file: `title`, `question`, `kind` (diagnose, review or plan), `target` (namespace, workload), `expected`
-(cause, root, states), `base` (another file to begin with), `images` (repository: tags), `programs`
+Keys of a file: `title`, `question`, `kind` (diagnose, review or plan), `target` (namespace and workload; for `plan` a
+request: application, environment, replicas, resources, image), `expected` (cause, root and states; for `plan` votes
+in place of cause and root), `base` (another file to begin with), `images` (repository: tags), `programs`
 (see `codenb.demo.programs.Program`), `history` (a list of `ago` with `apply`, a list of manifests, or `patch`, a
 strategic merge patch of one object). A file whose name begins with `_` is only a base.
 """
@@ -52,9 +53,11 @@ class Scenario:
         title: In one line.
         question: What a person would ask.
         kind: `diagnose`, `review` or `plan`.
-        namespace: Of the workload that is looked at.
-        workload: The deployment that is looked at.
-        expected: `cause`, `root` (kind, namespace, name) and `states`, the consensus states that are right.
+        namespace: Of the workload that is looked at or asked for.
+        workload: The deployment that is looked at or asked for.
+        target: As the file gives it: for `plan` the whole request, with replicas, resources and image.
+        expected: `cause`, `root` (kind, namespace, name) and `states`, the consensus states that are right; for `plan`
+            cause and root are None and `votes` lists what may be recommended (tool, entity, field, value).
     """
 
     name: str
@@ -63,6 +66,7 @@ class Scenario:
     kind: str
     namespace: str
     workload: str
+    target: Mapping[str, Any]
     expected: Mapping[str, Any]
     images: Mapping[str, tuple[str, ...]] = field(repr=False)
     programs: tuple[Program, ...] = field(repr=False)
@@ -143,18 +147,17 @@ def _scenario(name: str, data: Obj) -> Scenario:
     if data["kind"] not in _KINDS:
         raise ValueError(f"kind is {data['kind']!r}, not one of {', '.join(_KINDS)}")
     history = sorted((_step(step) for step in data["history"]), key=lambda step: -step.ago)
+    target = data["target"]
     return Scenario(
         name=name,
         title=data["title"],
         question=data["question"],
         kind=data["kind"],
-        namespace=data["target"]["namespace"],
-        workload=data["target"]["workload"],
-        expected={
-            "cause": data["expected"]["cause"],
-            "root": data["expected"]["root"],
-            "states": data["expected"]["states"],
-        },
+        namespace=target["environment" if data["kind"] == "plan" else "namespace"],
+        workload=target["application" if data["kind"] == "plan" else "workload"],
+        target=dict(target),
+        expected={key: data["expected"][key] for key in ("cause", "root", "states")}
+        | {"votes": tuple(data["expected"]["votes"] if data["kind"] == "plan" else ())},
         images={repository: tuple(map(str, tags)) for repository, tags in (data.get("images") or {}).items()},
         programs=tuple(_program(program) for program in data.get("programs") or []),
         history=tuple(history),
