@@ -22,7 +22,8 @@
     │   ├── NotApproved             nobody approved it
     │   ├── PreviewStale            what was previewed is no longer what would happen
     │   ├── PreviewUsed             this preview was carried out or withdrawn before
-    │   └── Conflict                what was read for the change moved before it was written
+    │   ├── Conflict                what was read for the change moved before it was written
+    │   └── ChangeFailed            it was begun and did not, or not wholly, take; `answer` says how far it came
     └── Interrupted                 stopped from outside while others still waited
 
 Messages are one line: what happened, where, what to do next. The exit code of the command line (design, section 13)
@@ -31,7 +32,7 @@ travels with the class.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class CodenbError(Exception):
@@ -151,6 +152,19 @@ class PreviewUsed(ChangeError):
 
 class Conflict(ChangeError):
     """What was read for the change moved before it was written, and the write refused; nothing was changed."""
+
+
+class ChangeFailed(ChangeError):
+    """The change was begun and did not take, or not wholly.
+
+    Attributes:
+        answer: What is known of it, as JSON data: what was applied and what not, which pod, which event, the last
+            lines of a log.
+    """
+
+    def __init__(self, message: str, answer: Any = None) -> None:
+        super().__init__(message)
+        self.answer = answer
 
 
 class Interrupted(CodenbError):

@@ -100,6 +100,15 @@ class Change(Model):
         cost_usd_month: Change in monthly cost; None is unknown.
         destructive: Whether something is lost that the undo does not bring back.
         fixed: Values settled at the preview and applied as they are (a restart's time), left out of the digest.
+        place: Which system it acts on, where that is another than its server's own, such as a Terraform workspace.
+        shown_arguments: What stands in place of arguments of the call that hold secrets, such as HMACs of them,
+            wherever the call is kept, shown or part of a digest. The change itself must not hold them either.
+        notes: What else whoever approves has to know, a line each.
+        reads_back: Whether planning the same call again, after its server was killed while it carried this out, tells
+            by its `before` how far it came; dicts are compared key by key.
+        timeout_s: How long carrying it out may take, in seconds, where that is not as configured.
+        auto_approved_by: Which entry of `auto_approve` in the server's own configuration allows it without asking;
+            one that is destructive is asked about all the same.
     """
 
     summary: str
@@ -112,6 +121,12 @@ class Change(Model):
     cost_usd_month: float | None = None
     destructive: bool = False
     fixed: dict[str, JsonValue] = Setting(default_factory=dict)
+    place: Place | None = None
+    shown_arguments: dict[str, JsonValue] = Setting(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    reads_back: bool = True
+    timeout_s: float | None = Setting(default=None, gt=0)
+    auto_approved_by: str | None = None
     _write: Callable[[], Awaitable[JsonValue]] | None = PrivateAttr(default=None)
 
     def written_by(self, write: Callable[[], Awaitable[JsonValue]]) -> Self:
@@ -131,15 +146,19 @@ class Change(Model):
     def digest(self, place: Place, call: ToolCall) -> str:
         """What an approval is bound to: place, call, before and after; see the design, section 6.
 
+        Args:
+            place: Its server's; a place of its own stands in its stead.
+            call: As it is sent, or as it is shown.
+
         Returns:
             SHA-256 in hexadecimal.
         """
         return digest(
             {
-                "place": place.identity,
+                "place": (self.place or place).identity,
                 "server": call.server,
                 "tool": call.tool,
-                "arguments": call.arguments,
+                "arguments": call.arguments | self.shown_arguments,
                 "before": self.before,
                 "after": self.after,
             }
@@ -374,6 +393,7 @@ class Outcome(Answered):
         after: And afterwards.
         answer: What the system answered to the write, such as the number of an issue that was opened; of a third-party
             tool, what it answered, its text cut where it is long.
+        undo: The call that takes it back, where something was or may have been written.
         group: Of the proposal, where it was one of several alternatives.
         pending: Refused only because nobody has decided yet.
     """
@@ -389,6 +409,7 @@ class Outcome(Answered):
     before: JsonValue = None
     after: JsonValue = None
     answer: JsonValue = None
+    undo: ToolCall | None = None
     group: str | None = None
     pending: bool = False
 

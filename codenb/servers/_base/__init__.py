@@ -5,7 +5,9 @@ no tool can forget it: previews, approval, applying exactly what was approved, b
 """
 
 from codenb.servers._base._marks import changes, reads
+from codenb.servers._base._paths import Roots
+from codenb.servers._base._progress import progress
 from codenb.servers._base._server import Server, make_server
 from codenb.servers._base._stdio import serve_stdio
 
-__all__ = ["Server", "changes", "make_server", "reads", "serve_stdio"]
+__all__ = ["Roots", "Server", "changes", "make_server", "progress", "reads", "serve_stdio"]
