@@ -17,6 +17,7 @@ from pathlib import Path
 
 _GRACE_S = 2.0
 _POLL_S = 0.01
+_REAPED_S = 30.0
 _KEEPER = Path(__file__).with_name("_keeper.py")
 
 
@@ -74,7 +75,11 @@ async def end(process: asyncio.subprocess.Process, *, grace_s: float | None = No
     finally:
         _signal(group, signal.SIGKILL)
         _keeper.discard(group)
-    await _until(lambda: process.returncode is not None)
+    # Nothing survives SIGKILL; what takes time on a busy machine is hearing of it.
+    await _until(lambda: process.returncode is not None, _REAPED_S)
+    # Pipes that were not read to their end would stay open for as long as the loop; asyncio has no public way.
+    process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
+    await asyncio.sleep(0)
 
 
 async def _until(true: Callable[[], bool], at_most_s: float | None = None) -> None:
