@@ -90,6 +90,21 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """One line of a file, what is meant in it marked.
+
+    Attributes:
+        text: The line.
+        line: Its number, from 1.
+        column: Where what is meant begins, from 1, in characters; None is the whole line.
+    """
+
+    text: str
+    line: int
+    column: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Bar:
     """A share of a whole, from 0 to 1, such as a vote's."""
 
@@ -137,7 +152,7 @@ class Fold:
     open: bool = False
 
 
-Block = Field | Table | Diff | Quote | Text | Code | Bar | Image | Link | Cards | Fold
+Block = Field | Table | Diff | Quote | Text | Code | Source | Bar | Image | Link | Cards | Fold
 """What stands in a view below its title. Neighbouring fields are set as one list."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from codenb.views._data import Bar, Block, Cards, Code, Diff, Field, Fold, Image, Link, Quote, Table, Text
+from codenb.views._data import Bar, Block, Cards, Code, Diff, Field, Fold, Image, Link, Quote, Source, Table, Text
 from codenb.views._outside import counted
 
 MAX_BLOCKS = 300
@@ -41,7 +41,7 @@ class Left:
     text: str
 
 
-Group = Fields | Bars | Quotes | Left | Table | Diff | Text | Code | Image | Link | Cards | Fold
+Group = Fields | Bars | Quotes | Left | Table | Diff | Text | Code | Source | Image | Link | Cards | Fold
 
 
 def grouped(blocks: Sequence[Block]) -> Iterator[Group]:

@@ -11,9 +11,10 @@ from html import escape
 
 from codenb.views._cells import Cell, Column, columns, headed, left_out, percent, rows, share_of
 from codenb.views._compare import Gap, Line, compare
-from codenb.views._data import Badge, Cards, Code, Diff, Fold, Image, Link, Table, Text, Tone, View
+from codenb.views._data import Badge, Cards, Code, Diff, Fold, Image, Link, Source, Table, Text, Tone, View
 from codenb.views._group import Bars, Fields, Group, Left, Quotes, grouped
 from codenb.views._outside import address, block, inline, picture
+from codenb.views._source import parted
 from codenb.views._style import STYLE
 from codenb.views._tones import SIGNS, WORDS
 
@@ -47,7 +48,7 @@ def _title(view: View) -> str:
     return f'<p class="cnb-title" role="heading" aria-level="3">{separator.join(parts)}</p>'
 
 
-def _block(item: Group) -> str:  # noqa: C901, PLR0911 - one line for each kind
+def _block(item: Group) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each kind
     match item:
         case Fields():
             pairs = (f"<dt>{_e(inline(it.label))}</dt><dd>{_prose(it.value, it.tone)}</dd>" for it in item.items)
@@ -64,6 +65,8 @@ def _block(item: Group) -> str:  # noqa: C901, PLR0911 - one line for each kind
             return f'<p class="cnb-text">{_prose(item.text, item.tone)}</p>'
         case Code():
             return _code(item)
+        case Source():
+            return _source(item)
         case Image():
             return _image(item)
         case Link():
@@ -178,6 +181,13 @@ def _code(code: Code) -> str:
     shown = block(code.text)
     caption = f"<figcaption>{_e(inline(code.caption))}</figcaption>" if code.caption else ""
     return f'<figure>{caption}<pre class="cnb-pre">\n{_e(shown.text)}</pre>{_note("cut", shown.cut)}</figure>'
+
+
+def _source(source: Source) -> str:
+    # The number is text of its own, before a bar: it reads as one where styles are stripped.
+    part = parted(source)
+    number = f'<span class="cnb-sub">{source.line} │</span>'
+    return f'<pre class="cnb-pre">{number} {_e(part.before)}<mark>{_e(part.meant)}</mark></pre>'
 
 
 def _image(image: Image) -> str:

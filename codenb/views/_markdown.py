@@ -14,9 +14,10 @@ from urllib.parse import quote
 
 from codenb.views._cells import Cell, columns, left_out, percent, rows
 from codenb.views._compare import Gap, compare
-from codenb.views._data import Cards, Code, Diff, Fold, Image, Link, Table, Text, Tone, View
+from codenb.views._data import Cards, Code, Diff, Fold, Image, Link, Source, Table, Text, Tone, View
 from codenb.views._group import Bars, Fields, Group, Left, Quotes, grouped
 from codenb.views._outside import address, block, inline, picture
+from codenb.views._source import parted
 from codenb.views._tones import framed, signed
 
 _SPECIAL = re.compile(r"([\\`*_\[\]~$])")
@@ -42,7 +43,7 @@ def _view(view: View, level: int) -> list[str]:
     ]
 
 
-def _block(item: Group, level: int) -> list[str]:  # noqa: C901, PLR0911 - one line for each kind
+def _block(item: Group, level: int) -> list[str]:  # noqa: C901, PLR0911, PLR0912 - one line for each kind
     match item:
         case Fields():
             lines = (f"- **{_inline(field.label) or '–'}**: {_prose(field.value, field.tone)}" for field in item.items)
@@ -63,6 +64,9 @@ def _block(item: Group, level: int) -> list[str]:  # noqa: C901, PLR0911 - one l
         case Code():
             shown = block(item.text)
             return [_inline(item.caption), _fenced("text", shown.lines), shown.cut]
+        case Source():
+            part = parted(item)
+            return [_fenced("text", [f"{item.line} │ {part.before}{part.meant}"])]
         case Image():
             return [_image(item)]
         case Link():

@@ -74,6 +74,7 @@ font-style:normal;font-size:inherit;color:inherit;background:none}
 .cnb .cnb-quote figcaption{padding-left:15px}
 .cnb pre{font:12px/1.55 var(--cnb-mono);white-space:pre-wrap;overflow-wrap:anywhere;color:inherit;background:none}
 .cnb .cnb-pre{max-height:32em;overflow:auto;padding:8px 10px;border-radius:4px;background:var(--cnb-soft)}
+.cnb mark{color:inherit;border-radius:2px;background:color-mix(in srgb,var(--cnb-warn) 22%,transparent)}
 .cnb .cnb-diff{border:1px solid var(--cnb-line);border-radius:4px;overflow:hidden}
 .cnb figure>figcaption:first-child{margin-bottom:4px}
 .cnb ins,.cnb del,.cnb .cnb-same{display:block;padding:0 10px 0 calc(10px + 2ch);text-indent:-2ch;

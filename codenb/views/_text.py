@@ -10,11 +10,12 @@ from collections.abc import Sequence
 
 from codenb.views._cells import percent, share_of
 from codenb.views._compare import Gap, Line, compare
-from codenb.views._data import Cards, Code, Diff, Fold, Image, Link, Table, Text, Tone, View
+from codenb.views._data import Cards, Code, Diff, Fold, Image, Link, Source, Table, Text, Tone, View
 from codenb.views._group import Bars, Fields, Group, Left, Quotes, grouped
 from codenb.views._measure import pad, width_of, wrap
 from codenb.views._outside import Lines, block, counted, inline, picture
 from codenb.views._paint import Paint
+from codenb.views._source import parted
 from codenb.views._text_table import table_lines
 from codenb.views._tones import framed, signed
 
@@ -63,7 +64,7 @@ def _head(view: View, width: int, paint: Paint) -> list[str]:
     return [line for line in (*lines, last) if line] + subtitle
 
 
-def _block(item: Group, width: int, paint: Paint) -> list[str]:  # noqa: C901, PLR0911 - one line for each kind
+def _block(item: Group, width: int, paint: Paint) -> list[str]:  # noqa: C901, PLR0911, PLR0912 - one line for each kind
     match item:
         case Fields():
             return _fields(item, width, paint)
@@ -81,6 +82,8 @@ def _block(item: Group, width: int, paint: Paint) -> list[str]:  # noqa: C901, P
             caption = [paint.dim(line) for line in wrap(inline(item.caption), width) if line]
             shown = block(item.text)
             return [*caption, *(_INDENT + line for line in shown.lines), *_note(shown.cut, paint)]
+        case Source():
+            return _source(item, paint)
         case Image():
             return [paint.dim(line) for line in wrap(_image(item), width)]
         case Link():
@@ -155,6 +158,16 @@ def _diff(diff: Diff, paint: Paint) -> list[str]:
 
 def _line(line: Line, paint: Paint) -> str:
     return paint.sign(f"{line.sign} {line.text}".rstrip(" "), line.sign)
+
+
+def _source(source: Source, paint: Paint) -> list[str]:
+    part, number = parted(source), str(source.line)
+    line = f"{paint.dim(f'{number} │')} {part.before}{part.meant}"
+    if not part.column:
+        return [_INDENT + line]
+    below = " " * (width_of(part.before) + 1)
+    mark = "^" + "~" * (width_of(part.meant) - 1)
+    return [_INDENT + line, f"{_INDENT}{' ' * len(number)} {paint.dim('│')}{below}{paint.tone(mark, Tone.WARN)}"]
 
 
 def _image(image: Image) -> str:

@@ -7,7 +7,7 @@ import math
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from codenb.views import Badge, Bar, Cards, Code, Diff, Field, Fold, Image, Link, Quote, Table, Text, Tone, View
+from codenb.views import Badge, Bar, Cards, Code, Diff, Field, Fold, Image, Link, Quote, Source, Table, Text, Tone, View
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=80)
 """For a machine that has other things to do: no verdict here depends on time."""
@@ -53,7 +53,8 @@ flowing = st.one_of(
     images,
     links,
 )
-preformatted = st.builds(Code, texts, texts) | st.builds(Diff, texts, texts, texts, st.integers(0, 3))
+sources = st.builds(Source, texts, st.integers(1, 10**6), st.none() | st.integers(-3, 800))
+preformatted = sources | st.builds(Code, texts, texts) | st.builds(Diff, texts, texts, texts, st.integers(0, 3))
 
 
 def views_of(blocks: st.SearchStrategy) -> st.SearchStrategy[View]:

@@ -35,6 +35,7 @@ OURS = {
     "figcaption": set(),
     "blockquote": set(),
     "pre": {"class"},
+    "mark": set(),
     "ins": set(),
     "del": set(),
     "details": {"class", "open"},

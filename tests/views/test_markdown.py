@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from markdown_it import MarkdownIt
 
-from codenb.views import Badge, Bar, Code, Diff, Fold, Link, Quote, Table, Text, Tone, View, to_markdown
+from codenb.views import Badge, Bar, Code, Diff, Fold, Link, Quote, Source, Table, Text, Tone, View, to_markdown
 from codenb.views._outside import address
 from tests.views.anything import leaves, unhurried, views
 from tests.views.parsed import Parsed
@@ -37,7 +37,7 @@ def test_text_from_outside_never_becomes_markup(view):
     assert sum(tag == "details" for tag in parsed.tags()) == sum(isinstance(block, Fold) for block in blocks)
     assert sum(tag == "blockquote" for tag in parsed.tags()) == sum(isinstance(block, Quote) for block in blocks)
     assert sum(tag == "pre" for tag in parsed.tags()) == sum(
-        isinstance(block, Code) or (isinstance(block, Diff) and _differs(block)) for block in blocks
+        isinstance(block, Code | Source) or (isinstance(block, Diff) and _differs(block)) for block in blocks
     )
 
 
