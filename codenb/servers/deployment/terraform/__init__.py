@@ -1,0 +1,5 @@
+"""OpenTofu and Terraform: plans that can be read and approved, and applies of exactly what was approved."""
+
+from codenb.servers.deployment.terraform._program import Program, Ran
+
+__all__ = ["Program", "Ran"]
