@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Annotated, Any
 
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic import Field as Setting
 
 from codenb.models._base import Model
@@ -25,6 +27,18 @@ class Severity(IntEnum):
     def __str__(self) -> str:
         return self.name.lower()
 
+
+def _from_word(value: Any) -> Any:
+    return Severity.__members__.get(value.upper(), value) if isinstance(value, str) else value
+
+
+SeverityWord = Annotated[
+    Severity,
+    BeforeValidator(_from_word),
+    PlainSerializer(str, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "enum": [str(one) for one in Severity]}),
+]
+"""A severity that is a word (`high`) in JSON and is read from words and numbers alike."""
 
 SEVERITY_TONES = {
     Severity.INFO: Tone.INFO,

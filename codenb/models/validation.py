@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
+from pydantic import BeforeValidator
+
+from codenb.errors import BadInput
 from codenb.models._base import Answered, Model
-from codenb.models.finding import SEVERITY_TONES, Severity
-from codenb.views import Badge, Block, Code, Field, Fold, Link, Table, Tone, View
+from codenb.models.finding import SEVERITY_TONES, Severity, SeverityWord
+from codenb.views import Badge, Block, Field, Link, Source, View
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ConfigurationType = Literal["terraform", "kubernetes", "docker"]
+ExportFormat = Literal["json", "sarif", "junit", "github", "csv"]
 
-_STATUS_TONES = {"valid": Tone.GOOD, "invalid": Tone.BAD, "incomplete": Tone.WARN}
+_Ordinal = Annotated[int | None, BeforeValidator(lambda value: None if isinstance(value, int) and value < 1 else value)]
 
 
 class ValidationFinding(Model):
@@ -25,7 +30,7 @@ class ValidationFinding(Model):
         severity: How bad.
         message: One sentence.
         file: As it was named by the caller: relative to what was validated, or `<text>` for text without a file.
-        line: From 1; None where the whole file is meant.
+        line: From 1; None where the whole file is meant. Checkers that say 0 mean that too.
         column: From 1, in characters; None where it is not known.
         end_line: Last line of what is meant; None is `line`.
         object: What it is about, such as `Deployment shop/checkout` or `aws_instance.web`; empty where it is the file.
@@ -37,12 +42,12 @@ class ValidationFinding(Model):
 
     rule: str
     checker: str
-    severity: Severity
+    severity: SeverityWord
     message: str
     file: str
-    line: int | None = None
-    column: int | None = None
-    end_line: int | None = None
+    line: _Ordinal = None
+    column: _Ordinal = None
+    end_line: _Ordinal = None
     object: str = ""
     remedy: str = ""
     link: str = ""
@@ -52,20 +57,23 @@ class ValidationFinding(Model):
     @property
     def place(self) -> str:
         """`file:line:column`, as far as it is known; editors and terminals follow it."""
-        return ":".join([self.file, *(str(part) for part in (self.line, self.column) if part is not None)])
+        return ":".join([self.file, *(str(part) for part in (self.line, self.column if self.line else None) if part)])
 
     def view(self) -> View:
-        blocks: list[Block] = [Field("at", self.place)]
-        if self.object:
-            blocks.append(Field("object", self.object))
-        if self.source:
-            blocks.append(Code(self.source, caption=self.place))
+        subtitle = " · ".join(filter(None, [self.place, self.object, self.rule]))
+        badges = [Badge(str(self.severity), SEVERITY_TONES[self.severity])]
+        return View(title=self.message, badges=badges, subtitle=subtitle, blocks=self.details())
+
+    def details(self) -> list[Block]:
+        """What stands below the message: the source line, the remedy, the link."""
+        blocks: list[Block] = []
+        if self.source and self.line:
+            blocks.append(Source(self.source, self.line, self.column))
         if self.remedy:
             blocks.append(Field("remedy", self.remedy))
         if self.link:
             blocks.append(Link(self.link))
-        badges = [Badge(str(self.severity), SEVERITY_TONES[self.severity])]
-        return View(title=self.message, badges=badges, subtitle=self.rule, blocks=blocks)
+        return blocks
 
 
 class CheckerRun(Model):
@@ -113,7 +121,7 @@ class ValidationReport(Answered):
     findings: tuple[ValidationFinding, ...] = ()
     checkers: tuple[CheckerRun, ...] = ()
     files: tuple[str, ...] = ()
-    fail_on: Severity = Severity.HIGH
+    fail_on: SeverityWord = Severity.HIGH
     strict: bool = True
     kubernetes_version: str = ""
     notes: tuple[str, ...] = ()
@@ -126,21 +134,103 @@ class ValidationReport(Answered):
         """The findings of this severity or worse."""
         return tuple(finding for finding in self.findings if finding.severity >= severity)
 
+    def select(
+        self, *, at_least: Severity = Severity.INFO, rule: str | None = None, file: str | None = None, text: str = ""
+    ) -> tuple[ValidationFinding, ...]:
+        """The findings that fit all of what is given.
+
+        Args:
+            at_least: This severity or worse.
+            rule: Exactly this rule.
+            file: Exactly this file.
+            text: Words that all occur in the message, the rule, the place, the object, the remedy or the source line,
+                whatever their case.
+        """
+        words = text.casefold().split()
+        return tuple(
+            one
+            for one in self.findings
+            if one.severity >= at_least
+            and rule in (None, one.rule)
+            and file in (None, one.file)
+            and (not words or _mentions(one, words))
+        )
+
+    @property
+    def failed_checkers(self) -> tuple[CheckerRun, ...]:
+        """The checkers because of which nothing can be called valid."""
+        return tuple(run for run in self.checkers if run.status == "failed")
+
     def rows(self) -> list[dict[str, Any]]:
         """One dict a finding, severities as words."""
-        return [finding.to_dict() | {"severity": str(finding.severity)} for finding in self.findings]
+        return [finding.to_dict() for finding in self.findings]
 
     def frame(self) -> pd.DataFrame:
-        """`rows()` as a pandas frame."""
+        """`rows()` as a pandas frame; severities are ordered, so `frame[frame.severity >= "high"]` selects."""
         import pandas as pd  # noqa: PLC0415  heavy, and many notebooks never ask for it
 
-        return pd.DataFrame(self.rows(), columns=list(ValidationFinding.model_fields))
+        frame = pd.DataFrame(self.rows(), columns=list(ValidationFinding.model_fields))
+        frame["severity"] = pd.Categorical(frame["severity"], [str(one) for one in Severity], ordered=True)
+        for name in ("line", "column", "end_line"):
+            frame[name] = frame[name].astype("Int64")  # unknown is unknown, and 12 is not 12.0
+        return frame
+
+    def to_sarif(self) -> dict[str, Any]:
+        """As a SARIF 2.1.0 log, one run a checker: what GitHub code scanning and editors read."""
+        from codenb.models import _sarif  # noqa: PLC0415  each format loads where it is asked for
+
+        return _sarif.log(self)
+
+    def to_junit(self) -> str:
+        """As JUnit XML, one suite a checker: what CI systems list beside test results."""
+        from codenb.models import _junit  # noqa: PLC0415
+
+        return _junit.document(self)
+
+    def to_github(self) -> str:
+        """As workflow commands of GitHub Actions, one line a finding: annotations in a pull request."""
+        from codenb.models import _github  # noqa: PLC0415
+
+        return _github.commands(self)
+
+    def to_text(self, *, color: bool = False) -> str:
+        """Every finding as a compiler would print it, `file:line:column: severity: message [rule]`.
+
+        Args:
+            color: Whether to use ANSI colours; the caller knows its terminal.
+        """
+        from codenb.models import _terminal  # noqa: PLC0415
+
+        return _terminal.text(self, color=color)
+
+    def export(self, format: ExportFormat) -> str:  # noqa: A002  the word of the command line
+        """The whole report as text in one of the formats.
+
+        Raises:
+            BadInput: There is no such format.
+        """
+        match format:
+            case "json":
+                return json.dumps(self.to_dict(), indent=2) + "\n"
+            case "sarif":
+                return json.dumps(self.to_sarif(), indent=2) + "\n"
+            case "junit":
+                return self.to_junit()
+            case "github":
+                return self.to_github()
+            case "csv":
+                from codenb.models import _csv  # noqa: PLC0415
+
+                return _csv.table(self.rows(), list(ValidationFinding.model_fields))
+        raise BadInput(f"there is no format {format!r}: use {', '.join(get_args(ExportFormat))}")
 
     def view(self) -> View:
-        worst = [severity for severity in reversed(Severity) if self.count(severity)]
-        badges = [Badge(self.status, _STATUS_TONES[self.status])]
-        badges += [Badge(f"{self.count(severity)} {severity}", SEVERITY_TONES[severity]) for severity in worst]
-        blocks: list[Block] = [Fold(finding.message, finding.view()) for finding in self.findings]
-        rows = [[run.name, run.version, run.status, f"{run.duration_ms:.0f} ms", run.problem] for run in self.checkers]
-        blocks.append(Table(["checker", "version", "status", "took", "problem"], rows, caption="who checked"))
-        return View(title=f"Validation of {len(self.files)} files", badges=badges, blocks=blocks)
+        from codenb.models import _validated  # noqa: PLC0415
+
+        return _validated.view(self)
+
+
+def _mentions(finding: ValidationFinding, words: list[str]) -> bool:
+    parts = (finding.message, finding.rule, finding.place, finding.object, finding.remedy, finding.source)
+    text = "\n".join(parts).casefold()
+    return all(word in text for word in words)

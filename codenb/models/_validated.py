@@ -1,0 +1,99 @@
+"""How a validation looks in a notebook: the verdict, what was found file by file, and who checked.
+
+A chart of an operator brings thousands of findings, and a saved notebook keeps its outputs for ever: the first ones are
+seen at once, more are opened, and what is over the limits is counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from codenb.models.finding import SEVERITY_TONES, Severity
+from codenb.views import Badge, Block, Cards, Fold, Table, Text, Tone, View
+
+if TYPE_CHECKING:
+    from codenb.models.validation import ValidationFinding, ValidationReport
+
+_TONES = {"valid": Tone.GOOD, "invalid": Tone.BAD, "incomplete": Tone.WARN}
+_SHOWN = 200
+_OPEN = 12
+
+
+def view(report: ValidationReport) -> View:
+    """The whole report."""
+    badges = [Badge(report.status, _TONES[report.status])]
+    badges += [
+        Badge(f"{report.count(severity):,} {severity}", SEVERITY_TONES[severity])
+        for severity in reversed(Severity)
+        if report.count(severity)
+    ]
+    blocks = [*remarks(report), verdict(report), *_by_file(report)]
+    if report.checkers:
+        rows: list[list[str | float]] = [
+            [run.name, run.version, run.status, run.duration_ms, "yes" if run.cached else ""] for run in report.checkers
+        ]
+        blocks.append(Table(["checker", "version", "status", "ms", "cached"], rows, caption="Who checked"))
+    subject = f" ({', '.join(report.types)})" if report.types else ""
+    return View(title=f"Validation of {counted(len(report.files), 'file')}{subject}", badges=badges, blocks=blocks)
+
+
+def verdict(report: ValidationReport) -> Text:
+    """The status as a sentence."""
+    bad = counted(len(report.at_least(report.fail_on)), "finding")
+    match report.status:
+        case "invalid":
+            return Text(f"Invalid: {bad} at or above {report.fail_on}.", Tone.BAD)
+        case "incomplete":
+            return Text(f"Incomplete: {bad} at or above {report.fail_on}, but not everything was checked.", Tone.WARN)
+        case "valid":
+            below = f", {counted(len(report.findings), 'finding')} below" if report.findings else ""
+            return Text(f"Valid: nothing at or above {report.fail_on}{below}.", Tone.GOOD)
+
+
+def remarks(report: ValidationReport) -> list[Block]:
+    """What could not run, and the notes."""
+    failed: list[Block] = [
+        Text(f"{run.name} could not run: {run.problem}", Tone.WARN) for run in report.failed_checkers
+    ]
+    return [*failed, *(Text(note, Tone.INFO) for note in report.notes)]
+
+
+def counted(number: int, noun: str) -> str:
+    """Such as `1 file`, `2,000 files`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _by_file(report: ValidationReport) -> list[Block]:
+    """A fold a file, the file with the worst finding first."""
+    shown = report.findings[:_SHOWN]
+    rank = {file: at for at, file in enumerate(dict.fromkeys(finding.file for finding in shown))}
+    totals = Counter(finding.file for finding in report.findings)
+    blocks: list[Block] = []
+    room = _OPEN
+    for file, group in groupby(sorted(shown, key=lambda one: rank[one.file]), key=lambda one: one.file):
+        findings = list(group)
+        blocks.append(Fold(_summary(file, findings, totals[file]), View("", blocks=_cards(findings, room)), room > 0))
+        room = max(0, room - len(findings))
+    if left := len(report.findings) - len(shown):
+        blocks.append(
+            Text(f"{counted(left, 'further finding')} not shown here: .frame() and codenb.widgets.ValidationInspector")
+        )
+    return blocks
+
+
+def _summary(file: str, findings: Sequence[ValidationFinding], total: int) -> str:
+    counts = Counter(finding.severity for finding in findings)
+    worst = ", ".join(f"{counts[severity]} {severity}" for severity in sorted(counts, reverse=True))
+    return f"{file}: {worst}" + (f", {total - len(findings):,} not shown" if total > len(findings) else "")
+
+
+def _cards(findings: Sequence[ValidationFinding], room: int) -> list[Block]:
+    """One below the other; what has no room in an open fold is folded once more."""
+    first = findings[: room or None]
+    cards: list[Block] = [Cards([finding.view()]) for finding in first]
+    if rest := findings[len(first) :]:
+        cards.append(Fold(f"{len(rest):,} more", View("", blocks=[Cards([finding.view()]) for finding in rest])))
+    return cards
