@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from codenb.demo import forms
+from codenb.demo.forms import Form
+
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
@@ -45,6 +48,11 @@ class Kind:
     def stored(self) -> Kind:
         """The kind that its objects are kept as: both APIs of events show the same ones."""
         return EVENT if self is NEW_EVENT else self
+
+    @property
+    def form(self) -> Form:
+        """How its objects are merged."""
+        return forms.of(self.kind)
 
     @property
     def gvk(self) -> str:

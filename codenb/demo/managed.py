@@ -1,30 +1,16 @@
 """Which manager set which field: `metadata.managedFields`.
 
-A change of one manager takes the fields it changed away from all others, as the real server does for updates. Fields
-are written in the form FieldsV1 of structured-merge-diff: `f:name` for a field, `k:{...}` for an entry of a list that
-has a key; other lists and plain values end a path.
+A change of one manager takes the fields it changed away from all others, as the real server does for updates; what an
+apply takes and gives back is in `codenb.demo.applying`.
 """
 
 from __future__ import annotations
 
-import json
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from codenb.demo import fieldset
+from codenb.demo.forms import Form
 from codenb.demo.objects import Obj
-
-# Keys of the lists that are maps by key (x-kubernetes-list-map-keys in the API description).
-_LIST_KEYS: dict[str, tuple[str, ...]] = {
-    "conditions": ("type",),
-    "containers": ("name",),
-    "env": ("name",),
-    "initContainers": ("name",),
-    "ownerReferences": ("uid",),
-    "podIPs": ("ip",),
-    "volumeMounts": ("mountPath",),
-    "volumes": ("name",),
-}
-_PORT_KEYS = ("containerPort", "port")
-_MISSING = object()
 
 # What the server itself sets belongs to no manager.
 _OWNERLESS = frozenset(
@@ -37,6 +23,7 @@ _OWNERLESS = frozenset(
         "name",
         "namespace",
         "resourceVersion",
+        "selfLink",
         "uid",
     }
 )
@@ -50,122 +37,78 @@ class Write(NamedTuple):
         api_version: Of the object.
         time: RFC 3339.
         subresource: `status` or `scale`, where the write went there.
+        operation: `Update`, or `Apply` for server-side apply.
     """
 
     manager: str
     api_version: str
     time: str
     subresource: str = ""
+    operation: str = "Update"
+
+    def wrote(self, entry: Obj) -> bool:
+        """Whether an entry of `managedFields` is of this manager, operation and place."""
+        have = (entry["manager"], entry["operation"], entry.get("subresource", ""))
+        return have == (self.manager, self.operation, self.subresource)
+
+    def entry(self, fields: fieldset.Fields) -> Obj:
+        """The entry of `managedFields` that this write leaves."""
+        made: Obj = {
+            "manager": self.manager,
+            "operation": self.operation,
+            "apiVersion": self.api_version,
+            "time": self.time,
+        }
+        made |= {"fieldsType": "FieldsV1", "fieldsV1": fields}
+        return made | ({"subresource": self.subresource} if self.subresource else {})
 
 
-def record(before: Obj | None, after: Obj, write: Write) -> list[Obj]:
+def record(before: Obj | None, after: Obj, write: Write, form: Form) -> list[Obj]:
     """The managed fields of an object that one manager has just written.
 
     Args:
         before: The object as it was; None for a new one.
         after: The object as it is about to be stored, without new managed fields.
-        write: The write.
+        write: The write; an update.
+        form: How objects of its kind are merged.
 
     Returns:
         The new `managedFields` list.
     """
     before = before or {}
-    old, new = _fields(before), _fields(after)
-    changed, lost = _difference("", new, old), _difference("", old, new)
-    entries = [dict(entry) for entry in before.get("metadata", {}).get("managedFields", [])]
+    old, new = owned(before), owned(after)
+    changed, lost = fieldset.difference_of(new, old, form), fieldset.difference_of(old, new, form)
+    entries: list[Obj] = before.get("metadata", {}).get("managedFields", [])
     if not changed and not lost:
         return entries
-    own = None
+    mine: fieldset.Fields = {}
+    left = []
     for entry in entries:
-        entry["fieldsV1"] = _subtract(entry["fieldsV1"], lost)
-        if (entry["manager"], entry["operation"], entry.get("subresource", "")) == (
-            write.manager,
-            "Update",
-            write.subresource,
-        ):
-            own = entry
+        fields = fieldset.minus(entry["fieldsV1"], lost)
+        if write.wrote(entry):
+            mine = fields
         else:
-            entry["fieldsV1"] = _subtract(entry["fieldsV1"], changed)
-    if changed and own is None:
-        own = {"manager": write.manager, "operation": "Update", "apiVersion": write.api_version}
-        own |= {"fieldsType": "FieldsV1", "fieldsV1": {}}
-        if write.subresource:
-            own["subresource"] = write.subresource
-        entries.append(own)
-    if own is not None and changed:
-        own["time"] = write.time
-        own["fieldsV1"] = _union(own["fieldsV1"], _shape(changed))
-    return [entry for entry in entries if entry["fieldsV1"]]
+            left.append(entry | {"fieldsV1": fieldset.minus(fields, changed)})
+    if changed:
+        left.append(write.entry(fieldset.union(mine, changed)))
+    else:
+        left += [entry | {"fieldsV1": mine} for entry in entries if write.wrote(entry)]
+    return ordered(left)
 
 
-def _fields(obj: Obj) -> Obj:
+def ordered(entries: list[Obj]) -> list[Obj]:
+    """Entries that own something, in the order of the real server: applies first, then by time."""
+    found = [entry for entry in entries if entry["fieldsV1"]]
+    return sorted(found, key=lambda entry: (entry["operation"], entry["time"], entry["manager"]))
+
+
+def owned(obj: Obj) -> Obj:
     """The part of an object that managers own."""
     own = {key: value for key, value in obj.items() if key not in ("kind", "apiVersion", "metadata")}
     metadata = {key: value for key, value in obj.get("metadata", {}).items() if key not in _OWNERLESS}
     return own | ({"metadata": metadata} if metadata else {})
 
 
-def _difference(name: str, left: Any, right: Any) -> Obj:
-    """The paths of what is in the left value of a field and not, or with another value, in the right one."""
-    result: Obj = {}
-    there = _parts(name, right)
-    for key, value in _parts(name, left).items():
-        other = there.get(key, _MISSING)
-        if value == other:
-            continue
-        part = key.partition(":")[2]
-        below = _difference(part, value, other)
-        if below or not _parts(part, value):
-            result[key] = below
-    return result
-
-
-def _parts(name: str, value: Any) -> Obj:
-    """What a value consists of, by path element; empty for what a path ends with."""
-    if isinstance(value, dict):
-        return {f"f:{key}": item for key, item in value.items()}
-    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        keys = _list_keys(name, value)
-        return {_entry_key(item, keys): item for item in value} if keys else {}
-    return {}
-
-
-def _list_keys(name: str, items: list[Obj]) -> tuple[str, ...]:
-    if name == "ports":
-        first = next((key for key in _PORT_KEYS if all(key in item for item in items)), None)
-        return (first, "protocol") if first else ()
-    keys = _LIST_KEYS.get(name, ())
-    return keys if all(key in item for item in items for key in keys) else ()
-
-
-def _entry_key(item: Obj, keys: tuple[str, ...]) -> str:
-    return "k:" + json.dumps({key: item[key] for key in keys if key in item}, separators=(",", ":"))
-
-
-def _shape(tree: Obj) -> Obj:
-    """A tree of paths as FieldsV1 writes it."""
-    result: Obj = {}
-    for key, value in tree.items():
-        entry = key.startswith("k:") or any(below.startswith("k:") for below in value)
-        result[key] = ({".": {}} if entry else {}) | _shape(value)
-    return result
-
-
-def _union(left: Obj, right: Obj) -> Obj:
-    merged = dict(left)
-    for key, value in right.items():
-        merged[key] = _union(merged.get(key, {}), value)
-    return dict(sorted(merged.items()))
-
-
-def _subtract(fields: Obj, gone: Obj) -> Obj:
-    left = dict(fields)
-    for key, value in gone.items():
-        if key not in left:
-            continue
-        below = _subtract(left[key], value) if value and left[key] else {}
-        if below and list(below) != ["."]:
-            left[key] = below
-        else:
-            del left[key]
-    return left
+def ownerless(metadata: Obj) -> Obj:
+    """The part of an object's metadata that no manager owns."""
+    return {key: value for key, value in metadata.items() if key in _OWNERLESS}

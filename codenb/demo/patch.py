@@ -1,4 +1,4 @@
-"""The three kinds of patch that clients send: JSON patch, JSON merge patch, strategic merge patch.
+"""Three of the four kinds of patch that clients send: JSON patch, JSON merge patch, strategic merge patch.
 
 RFC 6902, RFC 7396, and the merge keys of the Kubernetes API reference for lists whose entries are merged by name.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from codenb.demo.objects import Obj, clone
-from codenb.demo.status import bad_request, not_embedded, rejected, unsupported_media_type
+from codenb.demo.status import bad_request, rejected, unsupported_media_type
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -45,10 +45,8 @@ def check_type(content_type: str) -> None:
     """Refuse a patch of a kind that is not read here.
 
     Raises:
-        ApiError: 415, or 501 for server-side apply.
+        ApiError: 415.
     """
-    if content_type == APPLY_PATCH:
-        raise not_embedded("server-side apply")
     if content_type not in (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH):
         raise unsupported_media_type()
 
@@ -57,12 +55,12 @@ def apply(content_type: str, target: Obj, patch: Any) -> Obj:
     """The object as a patch would make it; the target is left as it is.
 
     Args:
-        content_type: One of the four media types.
+        content_type: One of the three media types.
         target: The object as it is stored.
         patch: The decoded body.
 
     Raises:
-        ApiError: 400, 415, 422 or 501.
+        ApiError: 400, 415 or 422.
     """
     check_type(content_type)
     if content_type == JSON_PATCH:

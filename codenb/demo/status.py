@@ -40,7 +40,7 @@ class ApiError(Exception):
             "metadata": {},
             "status": "Failure",
             "message": str(self),
-            "reason": self.reason,
+            "reason": self.reason or None,
             "details": self.details,
             "code": self.code,
         }
@@ -101,6 +101,35 @@ def conflict(kind: Kind, name: str, why: str | None = None) -> ApiError:
     )
 
 
+def apply_conflict(found: Sequence[tuple[str, str]]) -> ApiError:
+    """409: an apply would change fields that belong to other managers.
+
+    Args:
+        found: Manager, as messages name it, and path of each field; sorted by manager.
+    """
+    causes = [
+        {"reason": "FieldManagerConflict", "message": f"conflict with {manager}", "field": path}
+        for manager, path in found
+    ]
+    if len(found) == 1:
+        message = f"Apply failed with 1 conflict: conflict with {found[0][0]}: {found[0][1]}"
+    else:
+        lines: list[str] = []
+        for manager, path in found:
+            head = f"conflicts with {manager}:"
+            lines += [f"- {path}"] if head in lines else [head, f"- {path}"]
+        message = f"Apply failed with {len(found)} conflicts: " + "\n".join(lines)
+    return ApiError(409, "Conflict", message, {"causes": causes})
+
+
+def untyped(obj: Obj, why: str) -> ApiError:
+    """500, without a reason, as the real server has it: an applied configuration that its schema does not know."""
+    metadata = obj["metadata"]
+    name = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
+    what = f"({name}; {obj['apiVersion']}, Kind={obj['kind']})"
+    return ApiError(500, "", f"failed to create typed patch object {what}: {why}")
+
+
 def expired(message: str) -> ApiError:
     """410: the history that the caller asks for is no longer kept."""
     return ApiError(410, "Expired", message)
@@ -120,7 +149,7 @@ def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> ApiError:
     """422: fields that cannot be as they are."""
     errors = [f"{cause.field}: {cause.message}" for cause in causes]
     joined = errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]"
-    details = pruned({"name": name, "group": kind.group or None, "kind": kind.kind})
+    details = pruned({"name": name or None, "group": kind.group or None, "kind": kind.kind})
     details["causes"] = [cause._asdict() for cause in causes]
     return ApiError(422, "Invalid", f'{kind.gvk} "{name}" is invalid: {joined}', details)
 

@@ -85,7 +85,16 @@ class Store:
             for obj in list(objects.values()):
                 yield kind, obj
 
-    def create(self, kind: Kind, obj: Obj, manager: str, *, uid: str = "", keep: bool = True) -> Obj:
+    def create(
+        self,
+        kind: Kind,
+        obj: Obj,
+        manager: str,
+        *,
+        uid: str = "",
+        owners: list[Obj] | None = None,
+        keep: bool = True,
+    ) -> Obj:
         """Store a new object.
 
         Args:
@@ -93,6 +102,7 @@ class Store:
             obj: The object, defaulted and validated; changed in place.
             manager: Who creates it.
             uid: Set by the world for the kube-system namespace.
+            owners: Its managed fields where an apply has settled them.
             keep: False for a dry run.
 
         Raises:
@@ -110,13 +120,24 @@ class Store:
         metadata["creationTimestamp"] = self._clock.stamp()
         if kind.generation:
             metadata["generation"] = 1
-        metadata["managedFields"] = managed.record(None, obj, self._write(kind, manager))
+        if owners is None:
+            owners = managed.record(None, obj, self.write(kind, manager), kind.form)
+        metadata["managedFields"] = owners
         obj = {"apiVersion": kind.api_version, "kind": kind.kind} | obj
         if keep:
             self._put("ADDED", kind, obj, None)
         return obj
 
-    def update(self, kind: Kind, obj: Obj, manager: str, *, subresource: str = "", keep: bool = True) -> Obj:
+    def update(
+        self,
+        kind: Kind,
+        obj: Obj,
+        manager: str,
+        *,
+        subresource: str = "",
+        owners: list[Obj] | None = None,
+        keep: bool = True,
+    ) -> Obj:
         """Store another version of an object.
 
         Args:
@@ -124,6 +145,7 @@ class Store:
             obj: The whole object; changed in place. A resource version in it must be the current one.
             manager: Who writes.
             subresource: `status`, `scale` or `binding`, where the write goes there; recorded in the managed fields.
+            owners: Its managed fields where an apply has settled them.
             keep: False for a dry run.
 
         Returns:
@@ -150,11 +172,15 @@ class Store:
             metadata.pop(field, None)
             if field in old:
                 metadata[field] = old[field]
+        if owners is not None:
+            metadata["managedFields"] = owners
         if obj == before:
             return before
         if kind.generation and subresource not in ("status", "binding") and obj.get("spec") != before.get("spec"):
             metadata["generation"] = old["generation"] + 1
-        metadata["managedFields"] = managed.record(before, obj, self._write(kind, manager, subresource))
+        if owners is None:
+            write = self.write(kind, manager, subresource)
+            metadata["managedFields"] = managed.record(before, obj, write, kind.form)
         if keep:
             self._put("MODIFIED", kind, obj, before)
         return obj
@@ -191,8 +217,9 @@ class Store:
             raise expired(f"too old resource version: {revision} ({oldest - 1})")
         return [change for change in self._history if change.revision > revision]
 
-    def _write(self, kind: Kind, manager: str, subresource: str = "") -> managed.Write:
-        return managed.Write(manager, kind.api_version, self._clock.stamp(), subresource)
+    def write(self, kind: Kind, manager: str, subresource: str = "", operation: str = "Update") -> managed.Write:
+        """A write that is being made now."""
+        return managed.Write(manager, kind.api_version, self._clock.stamp(), subresource, operation)
 
     def _of(self, kind: Kind) -> dict[tuple[str, str], Obj]:
         return self._objects.setdefault(kind, {})

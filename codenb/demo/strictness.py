@@ -49,14 +49,15 @@ def check(kind: Kind, obj: Obj) -> None:
     Raises:
         ApiError: 400.
     """
-    unknown = list(_unknown(kind, obj))
+    unknown = list(unknown_fields(kind, obj))
     if unknown:
         found = ", ".join(f'unknown field "{field}"' for field in unknown)
         what = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
         raise bad_request(f"{what}: strict decoding error: {found}")
 
 
-def _unknown(kind: Kind, obj: Obj) -> Iterator[str]:
+def unknown_fields(kind: Kind, obj: Obj) -> Iterator[str]:
+    """The paths of the fields of an object that the API does not know."""
     spec = obj.get("spec") or {}
     if kind.kind in _SPECS:
         yield from (f"spec.{field}" for field in spec if field not in _SPECS[kind.kind])

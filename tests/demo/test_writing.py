@@ -275,12 +275,6 @@ def test_a_patch_of_no_kind_is_refused_in_the_real_words(steady):
     )
 
 
-def test_server_side_apply_is_refused_rather_than_imitated(steady):
-    """It comes later."""
-    status, answer = steady("PATCH", CHECKOUT, {"a": 1}, kind="application/apply-patch+yaml")
-    assert (status, answer["reason"]) == (501, "NotImplemented")
-
-
 @pytest.mark.parametrize("path", [DEPLOYMENTS, f"{CHECKOUT}/scale"])
 def test_more_replicas_than_can_be_lived_through_are_refused(steady, path):
     """A slip of the keyboard would keep the world busy for hours."""

@@ -97,11 +97,13 @@ class App:
         return 200, self._get(target, http)
 
     def _write(self, request: Request) -> tuple[int, Obj]:
-        answer = _WRITES[request.target.verb](self._live, request)
+        target = request.target
+        there = self._live.sim.store.find(target.kind.stored, target.namespace, target.name) is not None
+        answer = _WRITES[target.verb](self._live, request)
         if not request.dry_run:
-            name = request.target.name or answer["metadata"]["name"]
-            self._live.writes[request.target.attributes.full_resource, name] += 1
-        return (201 if request.target.verb == "create" else 200), answer
+            name = target.name or answer["metadata"]["name"]
+            self._live.writes[target.attributes.full_resource, name] += 1
+        return (200 if there else 201), answer
 
     def _get(self, target: Target, http: HttpRequest) -> Obj:
         store = self._live.sim.store

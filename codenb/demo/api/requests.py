@@ -11,7 +11,6 @@ from urllib.parse import parse_qsl
 from codenb.demo.auth import Attributes, User
 from codenb.demo.kinds import BY_PATH, POD, Kind
 from codenb.demo.objects import deeper_than
-from codenb.demo.patch import APPLY_PATCH
 from codenb.demo.status import bad_request, method_not_allowed, no_such_path, not_embedded, unsupported_media_type
 
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -80,8 +79,6 @@ class HttpRequest:
             ApiError: 400 for what is not JSON, 415 for protobuf and the like.
         """
         if self.content_type not in ("", "application/json") and not self.content_type.endswith("+json"):
-            if self.content_type == APPLY_PATCH:
-                raise not_embedded("server-side apply")
             raise unsupported_media_type()
         try:
             content = json.loads(self.body, parse_constant=_refused)

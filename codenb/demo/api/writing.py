@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from codenb.demo import patch, shapes, strictness
-from codenb.demo.api import lists, scaling
+from codenb.demo.api import applying, lists, scaling
 from codenb.demo.api.requests import Request
 from codenb.demo.deletion import delete
 from codenb.demo.kinds import NAMESPACE, NEW_EVENT, POD, Kind
@@ -43,6 +43,8 @@ def update(live: Live, request: Request) -> Obj:
 def modify(live: Live, request: Request) -> Obj:
     """Patch an object; answers it."""
     http = request.http
+    if http.content_type == patch.APPLY_PATCH:
+        return applying.apply(live, request)
     patch.check_type(http.content_type)
     body = http.json()
     if request.target.subresource == "scale":
