@@ -59,6 +59,9 @@ from .context import (
     estimate_tokens as estimate_tokens,
 )
 from .cost import (
+    CostComparison as CostComparison,
+)
+from .cost import (
     CostEstimate as CostEstimate,
 )
 from .cost import (

@@ -1,39 +1,17 @@
-"""Kubernetes' ways to write amounts and times, as numbers and back.
-
-Quantities: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
-"""
+"""Kubernetes' ways to write times, as numbers, and amounts that are to be written."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from decimal import Decimal
 
 from codenb.errors import BadInput
+from codenb.servers._clients.quantity import quantity
 
-_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d{1,3})|(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E))?")
-_BINARY = {unit: Decimal(1024) ** power for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)}
-_DECIMAL = {
-    unit: Decimal(1000) ** power
-    for power, unit in zip((-3, -2, -1, 1, 2, 3, 4, 5, 6), ("n", "u", "m", "k", "M", "G", "T", "P", "E"), strict=True)
-}
+__all__ = ["age", "doubled", "moment", "quantity", "seconds"]
+
 _DURATION = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?")
 _MEBI = 1024 * 1024
-
-
-def quantity(text: str) -> Decimal:
-    """The amount that a quantity such as `128Mi` or `500m` stands for.
-
-    Raises:
-        BadInput: It is no quantity.
-    """
-    match = _QUANTITY.fullmatch(text.strip())
-    if not match:
-        raise BadInput(f"{text[:40]!r} is no quantity: write it like 250m, 0.5, 128Mi or 1Gi")
-    number, exponent, unit = Decimal(match[1]), match[2], match[3]
-    if exponent:
-        return number * Decimal(10) ** int(exponent)
-    return number * (_BINARY | _DECIMAL).get(unit, Decimal(1)) if unit else number
 
 
 def seconds(text: str) -> int:
