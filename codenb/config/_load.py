@@ -17,16 +17,24 @@ from codenb.config._table import Table, nearest
 from codenb.errors import ConfigError
 from codenb.redaction import Redactor
 
+BUILTIN = ("kubernetes", "deployment")
+"""The servers that come with codenb."""
+
 _MCP, _TOML = ".mcp.json", "codenb.toml"
 _ON, _OFF = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
-_IDENTITY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}|(derived|server|https?):.+|/.*")
-"""A uid, a digest, a server, an address or a folder; the name of a context is none of these."""
+_IDENTITY = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}|(derived|server|terraform|https?):.+|/.*"
+)
+"""A uid, a digest, a server, a workspace, an address or a folder; the name of a context is none of these."""
 
 _NAMESPACE = re.compile(r"\*|[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def load(
-    folder: Path | None = None, env: Mapping[str, str] | None = None, *, builtin: Sequence[str] = ("kubernetes",)
+    folder: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    *,
+    builtin: Sequence[str] = BUILTIN,
 ) -> Settings:
     """Read the configuration.
 

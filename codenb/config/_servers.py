@@ -48,6 +48,12 @@ class ServerSettings:
     gather: tuple[GatherRule, ...] = ()
     roots: tuple[Path, ...] = ()
     """Folders that path arguments must stay inside; absolute."""
+    auto_approve: tuple[Path, ...] = ()
+    """Folders in which its changes may be made without asking, where a call wishes so; absolute."""
+    program: str = ""
+    """The program that it runs, by name or absolute path; empty is its own choice."""
+    prices: Path | None = None
+    """Prices of one's own, as CSV; absolute."""
     ttl_s: Mapping[str, float] = field(default_factory=nothing)
     """Seconds that an answer may be reused, by tool name or glob, in the order they are written."""
     max_connections: int | None = None
@@ -70,6 +76,14 @@ class ServerSettings:
     def is_read_only(self, tool: str) -> bool:
         """Whether `codenb.toml` declares that the tool changes nothing."""
         return any(fnmatchcase(tool, pattern) for pattern in self.read_only)
+
+    def auto_approves(self, folder: Path) -> str | None:
+        """Which entry of `auto_approve` lets a change in this folder be made without asking; None where none does.
+
+        Args:
+            folder: Absolute, every link followed.
+        """
+        return next((str(entry) for entry in self.auto_approve if folder.is_relative_to(entry)), None)
 
     def ttl_of(self, tool: str) -> float | None:
         """Seconds that an answer of the tool may be reused, None when nothing is declared; the first that fits."""
@@ -131,6 +145,9 @@ def declared(server: ServerSettings, table: Table, home: Path) -> ServerSettings
         read_only=tuple(table.texts("read_only")),
         gather=tuple(gather_rule(rule) for rule in table.tables("gather")),
         roots=tuple((home / root).resolve() for root in table.texts("roots")),
+        auto_approve=_auto_approve(table, home),
+        program=_program(table, home),
+        prices=(home / prices).resolve() if (prices := table.text("prices")) else None,
         ttl_s=MappingProxyType(_ttl(table) if isinstance(ttl, dict) else {"*": _seconds(table, "ttl", low=0)}),
         max_connections=table.whole("max_connections", 1, low=1, high=100) if table.has("max_connections") else None,
         timeout_s=_seconds(table, "timeout_s", low=0.001) if table.has("timeout_s") else None,
@@ -182,6 +199,21 @@ def _headers(table: Table, headers: dict[str, str]) -> Mapping[str, str]:
         if not _HEADER.fullmatch(name) or any(not char.isprintable() and char != "\t" for char in value):
             raise table.wrong("headers", f"has {name!r}, which cannot be sent: no spaces, no line breaks")
     return MappingProxyType(headers)
+
+
+def _auto_approve(table: Table, home: Path) -> tuple[Path, ...]:
+    named = table.texts("auto_approve")
+    if not all(folder.strip() for folder in named):
+        raise table.wrong("auto_approve", "has an empty path, which is the whole project: name each workspace")
+    return tuple((home / folder).resolve() for folder in named)
+
+
+def _program(table: Table, home: Path) -> str:
+    """A name is looked up where programs are; with a separator it is a path in the project."""
+    named = table.text("program").strip()
+    if named.startswith("-"):
+        raise table.wrong("program", f"is {named!r}, which is an option: write the name of a program, or its path")
+    return str(home / named) if "/" in named else named
 
 
 def _ttl(table: Table) -> dict[str, float]:

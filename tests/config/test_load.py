@@ -39,11 +39,14 @@ def complaint(folder, env=None, **files):
     return text
 
 
-def test_without_any_file_the_built_in_server_stands_and_nothing_may_be_changed(tmp_path):
+def test_without_any_file_the_built_in_servers_stand_and_nothing_may_be_changed(tmp_path):
     """The first use of codenb is on a cluster that somebody cares about."""
     found = load(tmp_path, {})
 
-    assert [(server.name, server.transport) for server in found.servers.values()] == [("kubernetes", "builtin")]
+    assert [(server.name, server.transport) for server in found.servers.values()] == [
+        ("kubernetes", "builtin"),
+        ("deployment", "builtin"),
+    ]
     assert not found.may_change(UID, "shop")[0]
     assert found.state_dir == tmp_path / ".mcp"
     assert list(tmp_path.iterdir()) == []
@@ -270,7 +273,7 @@ def test_what_is_declared_about_a_server_is_kept(tmp_path):
     found = load(project(tmp_path, mcp={"mcpServers": {"prom": {"command": "x"}}}, toml=toml), {})
     prom = found.servers["prom"]
 
-    assert list(found.servers) == ["prom"]
+    assert list(found.servers) == ["deployment", "prom"]
     assert found.disabled == ("kubernetes",)
     assert [prom.is_read_only(tool) for tool in ("execute_query", "list_metrics", "delete", "LIST_x")] == [
         True,
@@ -283,6 +286,56 @@ def test_what_is_declared_about_a_server_is_kept(tmp_path):
     assert (prom.max_connections, prom.timeout_s, prom.line_limit_bytes, prom.mode) == (4, 20.0, 1048576, "legacy")
     assert found.experts[0]["model"] == "any"
     assert (found.limits.context_tokens, found.limits.change_timeout_s) == (4000, 30)
+
+
+def test_what_the_deployment_server_may_use_is_read_as_paths_of_the_project(tmp_path):
+    """A workspace that needs no approval is a folder, whatever a caller calls it; a link to it is the folder too."""
+    toml = """
+        [servers.deployment]
+        auto_approve = ["infra/dev", "/srv/scratch"]
+        program = "bin/tofu"
+        prices = "prices.csv"
+    """
+    (tmp_path / "infra" / "dev" / "web").mkdir(parents=True)
+    (tmp_path / "infra" / "development").mkdir()
+    found = load(project(tmp_path, toml=toml), {}).servers["deployment"]
+
+    assert found.auto_approve == (tmp_path / "infra" / "dev", Path("/srv/scratch"))
+    assert found.auto_approves(tmp_path / "infra" / "dev") == str(tmp_path / "infra" / "dev")
+    assert found.auto_approves(tmp_path / "infra" / "dev" / "web") == str(tmp_path / "infra" / "dev")
+    assert found.auto_approves(tmp_path / "infra" / "development") is None
+    assert found.auto_approves(tmp_path / "infra") is None
+    assert (found.program, found.prices) == (str(tmp_path / "bin" / "tofu"), tmp_path / "prices.csv")
+    assert (
+        load(project(tmp_path, toml='[servers.deployment]\nprogram = "tofu"\n'), {}).servers["deployment"].program
+        == "tofu"
+    ), "a name is looked up where programs are"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('auto_approve = [""]', "auto_approve"),
+        ('auto_approve = "infra/dev"', "not a list"),
+        ("auto_approve = true", "not a list"),
+        ('program = "-chdir=/"', "is an option"),
+        ("prices = 3", "not text"),
+    ],
+)
+def test_a_setting_that_would_approve_or_run_anything_is_refused(tmp_path, line, words):
+    """An empty path is the whole project, and `true` would be every workspace there ever is."""
+    assert words in complaint(tmp_path, toml=f"[servers.deployment]\n{line}\n")
+
+
+def test_a_workspace_is_named_by_its_identity(tmp_path):
+    """The line that a refusal of a Terraform change shows is taken as it stands, and is not said to have no effect."""
+    identity = "terraform:local:/srv/infra/terraform.tfstate:default"
+    found = load(project(tmp_path, toml=f'[changes]\n"{identity}" = ["*"]\n'), {})
+
+    assert found.may_change(identity, None, kind="workspace") == (True, "")
+    assert found.notes == ()
+    refused = load(project(tmp_path, toml=""), {}).may_change(identity, None, kind="workspace")
+    assert f'add "{identity}" = ["*"] under [changes] in {tmp_path / "codenb.toml"}' in refused[1]
 
 
 def test_an_entry_takes_the_place_of_a_built_in_server(tmp_path):

@@ -152,8 +152,8 @@ async def killed_while_writing(folder: Path, person: Person, number: signal.Sign
     return await process.wait(), rest
 
 
-async def test_a_server_that_was_killed_while_writing_leaves_an_unknown_outcome(tmp_path: Path, server: Server):
-    """After `kill -9` nobody knows whether the write arrived; the store must not say that it is on its way."""
+async def test_what_a_killed_server_had_not_written_is_read_back(tmp_path: Path, server: Server):
+    """After `kill -9` no record says whether the write arrived; the state does, and it must not look under way."""
     toy, person = Toy(tmp_path), Person()
     (tmp_path / "closed").touch()
     code, _ = await killed_while_writing(tmp_path, person, signal.SIGKILL)
@@ -163,8 +163,8 @@ async def test_a_server_that_was_killed_while_writing_leaves_an_unknown_outcome(
     assert toy.backend.writes() == []
     assert kept
     assert kept.outcome
-    assert kept.outcome.status == "unknown"
-    assert "read Counter shop/checkout back" in kept.outcome.message
+    assert kept.outcome.status == "failed"
+    assert "nothing was applied" in kept.outcome.message
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

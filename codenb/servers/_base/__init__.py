@@ -4,10 +4,11 @@ A server's own files say what its tools read and what they would change. What al
 no tool can forget it: previews, approval, applying exactly what was approved, bounds, redaction, errors.
 """
 
+from codenb.servers._base._hiding import hide
 from codenb.servers._base._marks import changes, reads
 from codenb.servers._base._paths import Roots
 from codenb.servers._base._progress import progress
 from codenb.servers._base._server import Server, make_server
 from codenb.servers._base._stdio import serve_stdio
 
-__all__ = ["Roots", "Server", "changes", "make_server", "progress", "reads", "serve_stdio"]
+__all__ = ["Roots", "Server", "changes", "hide", "make_server", "progress", "reads", "serve_stdio"]

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from codenb.errors import AnswerTooLarge, BadInput, CodenbError, NotApproved
 from codenb.models.change import Outcome
-from codenb.redaction import Redactor
+from codenb.servers._base._hiding import Hiding
 
 ANSWER_BYTES = 1_000_000
 """Over the older protocol's HTTP an answer above 1 MiB is lost altogether."""
@@ -35,7 +35,7 @@ class NotApplied(Exception):
         self.outcome = outcome
 
 
-async def answer(result: CallToolResult, redactor: Redactor, tool: str, limit: int) -> CallToolResult:
+async def answer(result: CallToolResult, redactor: Hiding, tool: str, limit: int) -> CallToolResult:
     """Redact a result, bound it, and say it once more as text for hosts that do not read structured content.
 
     Raises:
@@ -47,7 +47,7 @@ async def answer(result: CallToolResult, redactor: Redactor, tool: str, limit: i
     return await asyncio.to_thread(_answer, result, redactor, tool, limit)
 
 
-def _answer(result: CallToolResult, redactor: Redactor, tool: str, limit: int) -> CallToolResult:
+def _answer(result: CallToolResult, redactor: Hiding, tool: str, limit: int) -> CallToolResult:
     if result.structured_content is None:
         content = [
             block.model_copy(update={"text": redactor.text(block.text)}) if isinstance(block, TextContent) else block
@@ -66,7 +66,7 @@ def _answer(result: CallToolResult, redactor: Redactor, tool: str, limit: int) -
     )
 
 
-def refusal(error: Exception, redactor: Redactor, tool: str, *, changes: bool, log: logging.Logger) -> CallToolResult:
+def refusal(error: Exception, redactor: Hiding, tool: str, *, changes: bool, log: logging.Logger) -> CallToolResult:
     """Say in one line why a call failed; what is no error of ours is logged as well, with its traceback."""
     reason: BaseException = ours((isinstance(error, RefusedBySdk) and error.__cause__) or error)
     about: dict[str, Any] = {}
@@ -88,11 +88,11 @@ def refusal(error: Exception, redactor: Redactor, tool: str, *, changes: bool, l
     if not isinstance(reason, CodenbError | RefusedBySdk):
         text = "".join(traceback.format_exception(reason))
         log.error("%s failed\n%s", tool, redactor.text(text))
-    return CallToolResult(
-        content=[TextContent(type="text", text=one_line(redactor.text(message)))],
-        is_error=True,
-        _meta={"codenb/error": {"type": kind} | about},
-    )
+    content = [TextContent(type="text", text=one_line(redactor.text(message)))]
+    if outcome is not None and outcome.answer is not None:
+        report = json.dumps(redactor.value(outcome.answer), ensure_ascii=False, separators=(",", ":"))
+        content.append(TextContent(type="text", text=report))
+    return CallToolResult(content=content, is_error=True, _meta={"codenb/error": {"type": kind} | about})
 
 
 def one_line(text: str) -> str:

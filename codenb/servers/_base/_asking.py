@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from mcp.server.auth.middleware.auth_context import get_access_token
@@ -15,7 +16,7 @@ from mcp.server.mcpserver.resolve import Elicit, Resolve
 
 from codenb.canonical import digest
 from codenb.errors import BadInput, ChangesOff, PreviewUsed
-from codenb.models.change import Outcome, Preview
+from codenb.models.change import Decision, Outcome, Preview
 from codenb.servers._base._approval import (
     Approval,
     answer_model,
@@ -27,6 +28,13 @@ from codenb.servers._base._approval import (
 from codenb.servers._base._carrying import Carrier
 from codenb.servers._base._plans import ChangeTool, Planner
 from codenb.servers._base._store import PreviewStore, already_used
+
+
+class AutoApproval(Approval):
+    """A yes of the server's own configuration; no answer of a client is read as one."""
+
+    decision: Decision
+
 
 _CONTEXT = "codenb_context"
 _ANSWER = "codenb_answer"
@@ -52,6 +60,30 @@ def principal() -> str:
     return "local" if token is None else digest(list(principal_components(token)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call of a change tool, in whichever round it is."""
+
+    tool: ChangeTool
+    planner: Planner
+    store: PreviewStore
+    values: dict[str, Any]
+
+    def slot(self, preview: Preview | None) -> str:
+        """Whose call this is, where it is one for this preview."""
+        masked = preview.change.shown_arguments if preview else ()
+        return self.planner.slot(principal(), self.tool.name, self.values, masked)
+
+    async def asked_before(self, reference: str | None) -> Preview | None:
+        """The preview that an earlier round of this call asked about: the one its answer names, else the newest."""
+        kept = await self.store.find(reference) if reference else None
+        if kept is None or kept.slot != self.slot(kept.preview):
+            return await self.store.newest_waiting(self.slot(None))
+        if kept.state != "waiting":
+            raise PreviewUsed(already_used(kept.preview.reference))
+        return kept.preview
+
+
 def asking(tool: ChangeTool, planner: Planner, carrier: Carrier, store: PreviewStore) -> Callable[..., Any]:
     """Make the function that is registered for a change tool.
 
@@ -59,27 +91,36 @@ def asking(tool: ChangeTool, planner: Planner, carrier: Carrier, store: PreviewS
     question and comes again with the answer, and everything up to the question runs again too.
     """
 
-    async def ask(**values: Any) -> Elicit[Approval]:
+    async def ask(**values: Any) -> Elicit[Approval] | AutoApproval:
         context: Context[Any, Any] = values.pop(_CONTEXT)
-        require_elicitation(context, tool.name)
-        slot = planner.slot(principal(), tool.name, values)
-        preview: Preview | None = None
+        if not planner.auto_approves:
+            require_elicitation(context, tool.name)
+        call = _Call(tool, planner, store, values)
         if context.request_state is not None:
-            preview = await _asked_before(store, slot, answered_reference(context.input_responses, tool.name))
-        if preview is None:
-            plan = await planner.plan(tool, values, {})
-            if refusal := planner.refusal(plan):
-                raise ChangesOff(refusal)
-            preview = planner.preview(plan)
-            await store.save(preview, slot)
+            asked = await call.asked_before(answered_reference(context.input_responses, tool.name))
+            if asked is not None:
+                return Elicit(question(asked), answer_model(asked))
+        plan = await planner.plan(tool, values, {})
+        if refusal := planner.refusal(plan):
+            raise ChangesOff(refusal)
+        decision = planner.auto_approved(plan.change, plan.digest)
+        if decision is None:
+            require_elicitation(context, tool.name)
+        preview = planner.preview(plan)
+        await store.save(preview, call.slot(preview))
+        if decision is not None:
+            return AutoApproval(approve=True, preview=preview.reference, decision=decision)
         return Elicit(question(preview), answer_model(preview))
 
     async def change(**values: Any) -> Outcome:
         answer: ElicitationResult[Approval] = values.pop(_ANSWER)
         if not isinstance(answer, AcceptedElicitation) or not answer.data.approve:
             raise declined(tool.name)
-        slot = planner.slot(principal(), tool.name, values)
-        return await carrier.carry_out(tool, values, slot, answer.data.preview)
+        reference = answer.data.preview
+        kept = await store.find(reference)
+        slot = _Call(tool, planner, store, values).slot(kept.preview if kept else None)
+        decision = answer.data.decision if isinstance(answer.data, AutoApproval) else None
+        return await carrier.carry_out(tool, values, slot, reference, decision)
 
     hints = hints_of(tool.function)
     arguments = [
@@ -87,7 +128,9 @@ def asking(tool: ChangeTool, planner: Planner, carrier: Carrier, store: PreviewS
         for name, parameter in inspect.signature(tool.function).parameters.items()
         if name != "fixed"
     ]
-    _shape(ask, f"ask_{tool.name}", [*arguments, _keyword(_CONTEXT, Context[Any, Any])], Elicit[Approval])
+    _shape(
+        ask, f"ask_{tool.name}", [*arguments, _keyword(_CONTEXT, Context[Any, Any])], Elicit[Approval] | AutoApproval
+    )
     _shape(
         change,
         tool.name,
@@ -95,16 +138,6 @@ def asking(tool: ChangeTool, planner: Planner, carrier: Carrier, store: PreviewS
         Outcome,
     )
     return change
-
-
-async def _asked_before(store: PreviewStore, slot: str, reference: str | None) -> Preview | None:
-    """The preview that an earlier round of this call asked about: the one its answer names, else the newest."""
-    kept = await store.find(reference) if reference else None
-    if kept is None or kept.slot != slot:
-        return await store.newest_waiting(slot)
-    if kept.state != "waiting":
-        raise PreviewUsed(already_used(kept.preview.reference))
-    return kept.preview
 
 
 def _keyword(name: str, annotation: Any) -> inspect.Parameter:

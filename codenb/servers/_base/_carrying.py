@@ -19,8 +19,10 @@ from pydantic import JsonValue
 
 from codenb.canonical import canonical_json
 from codenb.errors import (
+    AccessError,
     AnswerTooLarge,
     BadInput,
+    ChangeFailed,
     ChangesOff,
     CodenbError,
     ConfigError,
@@ -30,9 +32,9 @@ from codenb.errors import (
     PreviewStale,
     ProtocolFault,
 )
-from codenb.models.change import Outcome, OutcomeStatus, Preview
-from codenb.redaction import Redactor
+from codenb.models.change import Decision, Outcome, OutcomeStatus, Preview
 from codenb.servers._base._answers import NotApplied, one_line, ours, said
+from codenb.servers._base._hiding import Hiding, hidden
 from codenb.servers._base._moved import what_moved
 from codenb.servers._base._plans import ChangeTool, Planner
 from codenb.servers._base._store import Claim, PreviewStore
@@ -54,14 +56,17 @@ class _Attempt:
 
     claim: Claim
     started_at: datetime
-    redactor: Redactor
+    redactor: Hiding
+    decision: Decision | None
     writing: bool = False
 
     @property
     def preview(self) -> Preview:
         return self.claim.preview
 
-    def outcome(self, status: OutcomeStatus, *, message: str = "", answer: JsonValue = None) -> Outcome:
+    def outcome(
+        self, status: OutcomeStatus, *, message: str = "", answer: JsonValue = None, written: bool = False
+    ) -> Outcome:
         return Outcome(
             status=status,
             call=self.preview.call,
@@ -71,6 +76,8 @@ class _Attempt:
             started_at=self.started_at,
             duration_ms=(datetime.now(UTC) - self.started_at).total_seconds() * 1000,
             answer=answer,
+            undo=self.preview.change.undo if written else None,
+            decision=self.decision,
         )
 
     def shown(self, answer: JsonValue) -> JsonValue:
@@ -88,12 +95,15 @@ class _Attempt:
         message = one_line(self.redactor.text(said(reason, self.preview.call.tool)[0]))
         if not self.writing or isinstance(reason, Conflict):
             return self.outcome("refused", message=message)
+        if isinstance(reason, ChangeFailed):
+            return self.outcome("failed", message=message, answer=self.shown(reason.answer), written=True)
         if isinstance(reason, CodenbError) and not isinstance(reason, _LOST):
-            return self.outcome("failed", message=message)
+            return self.outcome("failed", message=message, written=not isinstance(reason, AccessError | BadInput))
         return self.outcome(
             "unknown",
             message=f"{message}; it is not known whether the change was made: read {self.preview.change.entity} back "
             f"before trying again",
+            written=True,
         )
 
 
@@ -114,7 +124,14 @@ class Carrier:
     log: logging.Logger
     _running: set[asyncio.Task[Any]] = field(default_factory=set, init=False)
 
-    async def carry_out(self, tool: ChangeTool, arguments: Mapping[str, Any], slot: str, reference: str) -> Outcome:
+    async def carry_out(
+        self,
+        tool: ChangeTool,
+        arguments: Mapping[str, Any],
+        slot: str,
+        reference: str,
+        decision: Decision | None = None,
+    ) -> Outcome:
         """Consume an approval and apply its change.
 
         Args:
@@ -122,13 +139,14 @@ class Carrier:
             arguments: Validated, the same that were previewed.
             slot: Of the call.
             reference: `DIGEST.ID`, approved.
+            decision: Who approved it, where that is the server's own configuration.
 
         Raises:
             PreviewUsed: It was consumed before.
             PreviewStale: It expired.
             NotApplied: It was consumed and tried, and is not known to have been made; the cause says why.
         """
-        task = asyncio.create_task(self._carry_out(tool, arguments, slot, reference))
+        task = asyncio.create_task(self._carry_out(tool, arguments, slot, reference, decision))
         for running in (self._running, _RUNNING):
             running.add(task)
         task.add_done_callback(self._ended)
@@ -156,16 +174,17 @@ class Carrier:
             task.exception()  # whoever waited has it; where nobody waits any more, nothing was consumed
 
     async def _carry_out(
-        self, tool: ChangeTool, arguments: Mapping[str, Any], slot: str, reference: str
+        self, tool: ChangeTool, arguments: Mapping[str, Any], slot: str, reference: str, decision: Decision | None
     ) -> tuple[Outcome, Exception | None]:
         settings = self.planner.settings()
-        timeout_s = self.timeout_s or settings.limits.change_timeout_s
-        attempt = _Attempt(await self.store.claim(reference, slot), datetime.now(UTC), settings.redactor())
+        claim = await self.store.claim(reference, slot)
+        attempt = _Attempt(claim, datetime.now(UTC), hidden(settings.redactor()), decision)
+        timeout_s = claim.preview.change.timeout_s or self.timeout_s or settings.limits.change_timeout_s
         problem: Exception | None = None
         try:
             async with asyncio.timeout(timeout_s) as deadline:
                 answer = await self._applied(attempt, tool, arguments)
-            outcome = attempt.outcome("applied", answer=answer)
+            outcome = attempt.outcome("applied", answer=answer, written=True)
         except Exception as error:  # noqa: BLE001  a write may raise anything; what is known of it must be kept
             problem = error
             if deadline.expired():

@@ -17,12 +17,14 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import ValidationError
 
-from codenb.errors import BadInput, ConfigError, UnknownTool
+from codenb.errors import BadInput, CodenbError, ConfigError, UnknownTool
 from codenb.redaction import Redactor
 from codenb.redaction import redactor as default_redactor
 from codenb.servers._base._answers import answer, refusal, wrong_argument
 from codenb.servers._base._docs import described
+from codenb.servers._base._hiding import Hiding, hiding
 from codenb.servers._base._marks import Mark
+from codenb.servers._base._progress import reporting
 
 
 class KernelServer(MCPServer[None]):
@@ -130,21 +132,34 @@ class KernelServer(MCPServer[None]):
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; whatever goes wrong becomes an answer that says what to do."""
-        redactor = default_redactor()
-        before = _cancellations()
         try:
-            redactor = self._redactor()
-            self._require_known(self.registered(name), arguments)
-            result = await super().call_tool(name, arguments, context)
-            if isinstance(result, CallToolResult):
-                return await answer(result, redactor, name, self._answer_bytes)
-        except MCPError:
-            raise
-        except Exception as error:  # noqa: BLE001  a tool may raise anything, and the caller must be told
-            _forget_cancellations(before)
-            changes = name in self._marks and self._marks[name].kind == "changes"
-            return refusal(error, redactor, name, changes=changes, log=self._log)
-        return result
+            redactor, problem = self._redactor(), None
+        except CodenbError as error:  # what is wrong with the configuration is the answer
+            redactor, problem = default_redactor(), error
+        with hiding(redactor) as hides, self._progress(context, hides):
+            if problem is not None:
+                return self._refused(problem, hides, name)
+            before = _cancellations()
+            try:
+                self._require_known(self.registered(name), arguments)
+                result = await super().call_tool(name, arguments, context)
+                if isinstance(result, CallToolResult):
+                    return await answer(result, hides, name, self._answer_bytes)
+            except MCPError:
+                raise
+            except Exception as error:  # noqa: BLE001  a tool may raise anything, and the caller must be told
+                _forget_cancellations(before)
+                return self._refused(error, hides, name)
+            return result
+
+    def _refused(self, error: Exception, hides: Hiding, name: str) -> CallToolResult:
+        changes = name in self._marks and self._marks[name].kind == "changes"
+        return refusal(error, hides, name, changes=changes, log=self._log)
+
+    def _progress(self, context: Context[None, Any] | None, hides: Hiding) -> contextlib.AbstractContextManager[None]:
+        if context is None:
+            return contextlib.nullcontext()
+        return reporting(context.report_progress, hides.text)
 
     def _require_known(self, tool: Tool, arguments: dict[str, Any]) -> None:
         known = tool.parameters["properties"]

@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import ipaddress
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,8 +22,9 @@ from pydantic import JsonValue
 from codenb.canonical import canonical_json, digest
 from codenb.config import Settings
 from codenb.errors import AnswerTooLarge, BadInput
-from codenb.models.change import Change, Preview, ToolCall
+from codenb.models.change import Change, Decision, Preview, ToolCall
 from codenb.models.target import Place
+from codenb.servers._base._hiding import hidden
 
 PREVIEW_TTL = timedelta(minutes=30)
 PREVIEW_BYTES = 500_000
@@ -86,9 +87,20 @@ class Planner:
         """The canonical call: validated arguments with defaults filled in, as JSON data."""
         return ToolCall(server=self.server, tool=tool, arguments=pydantic_core.to_jsonable_python(dict(arguments)))
 
-    def slot(self, principal: str, tool: str, arguments: Mapping[str, Any]) -> str:
-        """Whose call this is: an approval counts only for the same call by the same caller."""
-        return digest({"principal": principal, "call": self.call(tool, arguments).to_dict()})
+    def slot(self, principal: str, tool: str, arguments: Mapping[str, Any], masked: Iterable[str] = ()) -> str:
+        """Whose call this is: an approval counts only for the same call by the same caller.
+
+        Args:
+            principal: Who calls.
+            tool: Of this server.
+            arguments: Validated.
+            masked: Names of those that hold secrets. They are left out, because a hash of a password is a way to try
+                passwords; that they are the same, the digest says.
+        """
+        call = self.call(tool, arguments).to_dict()
+        left_out = sorted(masked)
+        call["arguments"] = {name: value for name, value in call["arguments"].items() if name not in left_out}
+        return digest({"principal": principal, "call": call} | ({"masked": left_out} if left_out else {}))
 
     async def plan(self, tool: ChangeTool, arguments: Mapping[str, Any], fixed: Mapping[str, JsonValue]) -> Plan:
         """What the tool would do now.
@@ -98,18 +110,59 @@ class Planner:
             arguments: Validated.
             fixed: What an earlier plan of the same change settled; empty the first time.
         """
-        change = await tool.change(arguments, fixed)
+        change = _masked(await tool.change(arguments, fixed), arguments, self.settings())
         size = len(canonical_json([change.before, change.after]))
         if size > PREVIEW_BYTES:
             raise AnswerTooLarge(
                 f"{change.summary}: before and after have {size:,} bytes, over the limit of {PREVIEW_BYTES:,}, "
                 f"and nobody can approve what nobody can read: change less at once"
             )
-        return Plan(await self.place(), self.call(tool.name, arguments), change)
+        call = self.call(tool.name, arguments)
+        shown = ToolCall(server=call.server, tool=call.tool, arguments=call.arguments | change.shown_arguments)
+        return Plan(change.place or await self.place(), shown, change)
 
     def refusal(self, plan: Plan) -> str | None:
         """Why the plan may not be carried out, and which setting would allow it; None when it may."""
-        return self._refusal(plan.place, plan.change.entity.namespace)
+        refusal = self._refusal(plan.place, plan.change.entity.namespace)
+        return refusal or self._not_auto_approved(plan.change)
+
+    @property
+    def auto_approves(self) -> bool:
+        """Whether the configuration lets any change of this server be made without asking."""
+        configured = self.settings().servers.get(self.server)
+        return bool(configured and configured.auto_approve)
+
+    def auto_approved(self, change: Change, approved: str) -> Decision | None:
+        """The decision of the server's configuration, where it decides about a change.
+
+        It never does about one that may lose something.
+
+        Args:
+            change: Not refused.
+            approved: Digest of its preview.
+        """
+        if change.auto_approved_by is None or change.destructive:
+            return None
+        return Decision(
+            approve=True,
+            digest=approved,
+            by=f"auto_approve under [servers.{self.server}] in {self.settings().home / 'codenb.toml'}",
+            proof="policy",
+            approver="auto_approve",
+            at=datetime.now(UTC),
+            reason=f"it names {change.auto_approved_by}",
+        )
+
+    def _not_auto_approved(self, change: Change) -> str | None:
+        configured = self.settings().servers.get(self.server)
+        entries = [str(entry) for entry in configured.auto_approve] if configured else []
+        if change.auto_approved_by is None or change.auto_approved_by in entries:
+            return None
+        return (
+            f"auto_approve is a policy of the server's own configuration, not a wish of its caller: leave it out to be "
+            f"asked, or add {change.auto_approved_by} to auto_approve under [servers.{self.server}] in "
+            f"{self.settings().home / 'codenb.toml'}"
+        )
 
     def may_change(self, place: Place) -> tuple[tuple[str, ...], str]:
         """The namespaces there that may be changed (`*` is all), or why there are none."""
@@ -133,8 +186,7 @@ class Planner:
 
     def preview(self, plan: Plan) -> Preview:
         """The plan as it is kept and shown: a new id, and no secrets."""
-        redactor = self.settings().redactor()
-        shown = redactor.value({"call": plan.call.to_dict(), "change": plan.change.to_dict()})
+        shown = hidden(self.settings().redactor()).value({"call": plan.call.to_dict(), "change": plan.change.to_dict()})
         if shown["change"]["fixed"] != plan.change.to_dict()["fixed"]:
             raise BadInput(f"{plan.call.tool} settles a secret in advance; a preview cannot keep one")
         now = datetime.now(UTC)
@@ -148,6 +200,23 @@ class Planner:
             expires_at=now + PREVIEW_TTL,
             refusal=self.refusal(plan),
         )
+
+
+def _masked(change: Change, arguments: Mapping[str, Any], settings: Settings) -> Change:
+    """The change without the secrets of its call, which its tool may have put into a summary or a value."""
+    if not change.shown_arguments:
+        return change
+    hiding = hidden(settings.redactor())
+    hiding.hide(pydantic_core.to_jsonable_python(dict(arguments)), change.shown_arguments)
+    told = change.to_dict()
+    shown = hiding.named(told)
+    if shown["fixed"] != told["fixed"] or shown["shown_arguments"] != told["shown_arguments"]:
+        raise BadInput(f"{change.entity}: a secret argument may be neither settled in advance nor shown")
+    if shown == told:
+        return change
+    write = change.write
+    assert write is not None
+    return Change.from_dict(shown).written_by(write)
 
 
 def _on_this_machine(address: str) -> bool:

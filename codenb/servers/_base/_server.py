@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -21,11 +22,12 @@ from codenb.models.change import Change, Outcome, Preview
 from codenb.models.target import Place, ServerAbout
 from codenb.redaction import Redactor
 from codenb.servers._base import _marks
-from codenb.servers._base._answers import ANSWER_BYTES, one_line
+from codenb.servers._base._answers import ANSWER_BYTES, one_line, said
 from codenb.servers._base._asking import asking, hints_of, principal
 from codenb.servers._base._carrying import Carrier
 from codenb.servers._base._mcp import KernelServer
 from codenb.servers._base._plans import ChangeTool, Planner
+from codenb.servers._base._reading_back import is_redacted, not_read_back, read_back
 from codenb.servers._base._store import PreviewStore
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -65,6 +67,7 @@ class Server:
         self._place = place
         self._given_lifespan = lifespan or contextlib.nullcontext
         self._change_tools: dict[str, ChangeTool] = {}
+        self._reading: dict[str, asyncio.Task[Outcome]] = {}
         self._planner = Planner(name, self.place, lambda: self.settings)
         self._store = PreviewStore(lambda: self.settings.state_dir)
         log = logging.getLogger(f"codenb.servers.{name}")
@@ -174,7 +177,8 @@ class Server:
             raise BadInput(f"{tool} changes nothing, so it has no preview: the tools that change something are {able}")
         values = self.mcp.validated(tool, arguments)
         preview = self._planner.preview(await self._planner.plan(change, values, {}))
-        await self._store.save(preview, self._planner.slot(principal(), tool, values))
+        slot = self._planner.slot(principal(), tool, values, preview.change.shown_arguments)
+        await self._store.save(preview, slot)
         return preview
 
     async def place(self) -> Place:
@@ -194,15 +198,38 @@ class Server:
         return ServerAbout(name=self.name, version=self.version, place=place, changes=namespaces, changes_reason=why)
 
     async def preview(self, reference: str) -> Preview | None:
-        """A kept preview with what came of it; the outcome of one whose server was killed meanwhile is `unknown`.
+        """A kept preview with what came of it; where its server was killed meanwhile, what the state tells of that.
 
         Args:
             reference: `DIGEST.ID`.
         """
         kept = await self._store.find(reference)
-        if kept is not None and kept.state == "killed":
-            return kept.preview.model_copy(update={"outcome": _killed(kept.preview)})
-        return kept.preview if kept else None
+        if kept is None or kept.state != "killed":
+            return kept.preview if kept else None
+        if reference not in self._reading:  # asked again while it is read: planning may take long, and need a lock
+            self._reading[reference] = task = asyncio.create_task(self._read_back(kept.preview))
+            task.add_done_callback(lambda _: self._reading.pop(reference, None))
+        return kept.preview.model_copy(update={"outcome": await asyncio.shield(self._reading[reference])})
+
+    async def _read_back(self, preview: Preview) -> Outcome:
+        """Plan the call of a killed change again, and compare; what that tells for certain is kept."""
+        tool, change = self._change_tools.get(preview.call.tool), preview.change
+        if tool is None or not change.reads_back or change.shown_arguments or is_redacted(preview.call.arguments):
+            return not_read_back(preview, "")
+        try:
+            async with asyncio.timeout(self.settings.limits.change_timeout_s):
+                values = self.mcp.validated(tool.name, preview.call.arguments)
+                plan = await self._planner.plan(tool, values, change.fixed)
+            now = self._planner.preview(plan).change.before
+        except Exception as error:  # noqa: BLE001  a tool may raise anything, and the state is not known then
+            problem = "it took too long" if isinstance(error, TimeoutError) else said(error, tool.name)[0]
+            return not_read_back(preview, f"and it could not be read back: {one_line(self._redactor().text(problem))}")
+        if plan.place.identity != preview.place.identity:
+            return not_read_back(preview, f"and it acts on another place now, {plan.place}")
+        outcome = read_back(preview, now)
+        if outcome.status != "unknown":
+            await self._store.settle_killed(preview, outcome)
+        return outcome
 
     async def drain(self) -> None:
         """Wait for the changes that are being carried out."""
@@ -344,14 +371,3 @@ def make_server(
     if gather is not None:
         server.add(gather, name="gather_context")
     return server
-
-
-def _killed(preview: Preview) -> Outcome:
-    return Outcome(
-        status="unknown",
-        call=preview.call,
-        summary=preview.change.summary,
-        message=f"the server was stopped while it carried this out: read {preview.change.entity} back to see whether "
-        f"the change was made",
-        reference=preview.reference,
-    )

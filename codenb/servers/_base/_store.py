@@ -102,6 +102,10 @@ class PreviewStore:
         """Keep what came of it, and let go of the claim."""
         await asyncio.to_thread(self._settle, claim, outcome)
 
+    async def settle_killed(self, preview: Preview, outcome: Outcome) -> None:
+        """Keep what came of one whose process was killed, unless somebody else has said so meanwhile."""
+        await asyncio.to_thread(self._settle_killed, preview, outcome)
+
     def _save(self, preview: Preview, slot: str) -> None:
         now = time.time()
         row = (preview.id, preview.digest, slot, preview.model_dump_json(), now, preview.expires_at.timestamp())
@@ -175,6 +179,14 @@ class PreviewStore:
                 db.execute("UPDATE previews SET outcome = ? WHERE id = ?", row)
         finally:
             claim.release()
+
+    def _settle_killed(self, preview: Preview, outcome: Outcome) -> None:
+        with self._open() as db:
+            db.execute(
+                "UPDATE previews SET outcome = ? WHERE id = ? AND used IS NOT NULL AND outcome IS NULL",
+                (outcome.model_dump_json(), preview.id),
+            )
+        self._lock_path(preview.id).unlink(missing_ok=True)
 
     def _lock_path(self, preview_id: str) -> Path:
         return self.folder() / "run" / f"applying-{preview_id}"
