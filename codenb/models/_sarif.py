@@ -129,17 +129,13 @@ def _result(finding: ValidationFinding, rule: int, seen: Counter[str]) -> dict[s
 
 
 def _place(finding: ValidationFinding) -> dict[str, Any]:
-    place: dict[str, Any] = {"artifactLocation": _address(finding.file)}
+    # Code scanning takes a result on a line only; that of a whole file stands on its first.
+    region: dict[str, Any] = {"startLine": finding.line or 1}
     if finding.line:
-        region: dict[str, Any] = {"startLine": finding.line}
-        if finding.column:
-            region["startColumn"] = finding.column
-        if finding.end_line:
-            region["endLine"] = max(finding.end_line, finding.line)
-        if finding.source:
-            region["snippet"] = {"text": plain(finding.source)}
-        place["region"] = region
-    return place
+        region |= {"startColumn": finding.column} if finding.column else {}
+        region |= {"endLine": max(finding.end_line, finding.line)} if finding.end_line else {}
+        region |= {"snippet": {"text": plain(finding.source)}} if finding.source else {}
+    return {"artifactLocation": _address(finding.file), "region": region}
 
 
 def _address(file: str) -> dict[str, Any]:

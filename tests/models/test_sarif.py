@@ -127,7 +127,7 @@ def test_style_is_no_security_alert():
     run = next(run for run in REPORT.to_sarif()["runs"] if run["tool"]["driver"]["name"] == "terraform fmt")
 
     assert "properties" not in run["tool"]["driver"]["rules"][0]
-    assert "region" not in run["results"][0]["locations"][0]["physicalLocation"]
+    assert run["results"][0]["locations"][0]["physicalLocation"]["region"] == {"startLine": 1}
     assert run["results"][0]["message"]["text"] == STYLE.message
 
 
