@@ -20,12 +20,12 @@ from weakref import WeakKeyDictionary
 
 from codenb.errors import AccessError, BadInput, CodenbError, ToolError
 from codenb.models import Place
+from codenb.servers._clients.applying import APPLY, FIELD_MANAGER, Applied, conflicts_of
 from codenb.servers._clients.kinds import KINDS, Kind, known
 from codenb.servers._clients.refusals import refused
 from codenb.servers._clients.transport import Transport, parsed
 
 PAGE = 500
-FIELD_MANAGER = "codenb"
 
 _PATCHES = {
     "strategic": "application/strategic-merge-patch+json",
@@ -35,6 +35,7 @@ _PATCHES = {
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.:]*[A-Za-z0-9])?")  # RBAC names may hold colons and capitals
 _OK = range(200, 300)
+_CREATED = 201
 _NOT_FOUND = 404
 
 
@@ -117,6 +118,23 @@ class Cluster:
             raise BadInput(said + _near(name, [one.kind for one in kinds]))
         names = {one.kind for one in (*KINDS.values(), *kinds)}
         raise BadInput(f"cluster {self.context} has no kind {name!r}{_near(name, names)}")
+
+    async def served(self, kind: str, api_version: str) -> Kind | None:
+        """The kind that a manifest means, exactly; None where the cluster does not serve it (yet).
+
+        Args:
+            kind: Such as `Deployment`, as it is written.
+            api_version: Such as `apps/v1`.
+        """
+        if (found := KINDS.get(kind)) and found.api_version == api_version:
+            return found
+        for fresh in (False, True):  # a kind that was not there a moment ago may have been defined meanwhile
+            if fresh:
+                self._discovered.pop(api_version, None)
+                self._discovered.pop("", None)
+            if match := next((one for one in await self._discover(api_version) if one.kind == kind), None):
+                return match
+        return None
 
     async def find(self, kind: Kind, name: str, namespace: str | None = None) -> dict[str, Any] | None:
         """One object; None where there is none of that name."""
@@ -239,6 +257,62 @@ class Cluster:
             doing=f"{'preview a change of' if dry_run else 'change'} {_named(kind, name, namespace)}",
         )
         return _object(answer)
+
+    async def apply(
+        self, kind: Kind, name: str, namespace: str | None, body: dict[str, Any], *, force: bool, dry_run: bool
+    ) -> Applied:
+        """Server-side apply as field manager `codenb`; fields that it does not know are refused.
+
+        Args:
+            kind: Of the object.
+            name: Of the object.
+            namespace: Of the object; None where the kind has none.
+            body: What is wanted of it. With `metadata.resourceVersion` in it, it is refused once the object has moved.
+            force: Whether to take over fields that others own.
+            dry_run: Whether the server only says what would come of it.
+
+        Returns:
+            The object, or whose fields stand in the way.
+
+        Raises:
+            Conflict: The object has another resourceVersion by now.
+            BadInput: The server's own validation refuses it; the message names the fields.
+            PermissionMissing: These credentials may not; a dry run needs the same permission as the write.
+        """
+        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
+        query |= {"force": "true"} if force else {}
+        query |= {"dryRun": "All"} if dry_run else {}
+        path = self._path(kind, namespace, name)
+        status, answer = await self._try("PATCH", path, query=query, body=body, content_type=APPLY)
+        if conflicts := conflicts_of(status, answer):
+            return Applied(None, conflicts=conflicts)
+        if status not in _OK:
+            doing = f"{'preview' if dry_run else 'apply'} {_named(kind, name, namespace)}"
+            raise refused(status, answer, doing=doing, context=self.context)
+        return Applied(_object(answer), created=status == _CREATED)
+
+    async def delete(self, kind: Kind, resource: Mapping[str, Any], *, dry_run: bool) -> None:
+        """Delete exactly the object that was read; what it owns is deleted after it.
+
+        Args:
+            kind: Of the object.
+            resource: As it was read.
+            dry_run: Whether the server only says whether it would.
+
+        Raises:
+            Conflict: The object was changed or made anew since.
+        """
+        told = resource["metadata"]
+        # The grace period stays the object's own. Everything is in the body: with one, the library ignores the query.
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": told["uid"], "resourceVersion": told["resourceVersion"]},
+        } | ({"dryRun": ["All"]} if dry_run else {})
+        path = self._path(kind, told.get("namespace"), told["name"])
+        doing = f"{'preview deleting' if dry_run else 'delete'} {_named(kind, told['name'], told.get('namespace'))}"
+        await self.request("DELETE", path, body=options, doing=doing)
 
     async def logs(self, pod: str, namespace: str, query: Mapping[str, str]) -> str:
         """The text of a container's log, as the API server cuts it.

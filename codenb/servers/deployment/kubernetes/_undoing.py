@@ -1,0 +1,95 @@
+"""The undo of a deployment: the values that its objects had before, as manifests that are deployed in their turn.
+
+What codenb manages of an object before and after is taken from the object as it was read. Deployed again, values that
+were changed are set back, and fields that were added are taken away, because a manager who no longer applies a field
+that only it owned gives it up. Whose field it was before a conflict was forced does not come back: only its value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from codenb.redaction import redactor
+from codenb.servers.deployment.kubernetes import _fields
+from codenb.servers.deployment.kubernetes._planning import Planned
+
+LARGEST_UNDO = 1_000_000
+"""Characters; a preview that carried more could not be answered with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """What would bring back the state before.
+
+    Attributes:
+        manifests: YAML, one text of several documents; empty where nothing can be brought back.
+        notes: What it does not bring back, a line each.
+    """
+
+    manifests: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def undo_of(changed: Sequence[Planned], deleted: Sequence[Mapping[str, Any]]) -> Undo:
+    """The undo of some changes.
+
+    Args:
+        changed: The objects that would be created or changed.
+        deleted: Objects that would be pruned, as they were read.
+    """
+    created = [one.wanted.key for one in changed if one.live is None]
+    previous = [(one.wanted.key, _previous(one.live, one.fields)) for one in changed if one.live is not None]
+    previous += [(key_of(one), _previous(one, _fields.applied_by(one))) for one in deleted]
+    kept = [manifest for _, manifest in previous if telling(manifest)]
+    hidden = [key for key, manifest in previous if not telling(manifest)]
+    notes = []
+    if created:
+        notes.append(f"the undo does not delete what is created: {listed(created)}")
+    if hidden:
+        notes.append(
+            f"the undo leaves out {listed(hidden)}: an undo is kept and shown, and the values before hold secrets"
+        )
+    text = as_documents(kept)
+    if len(text) > LARGEST_UNDO:
+        return Undo((), (*notes, f"there is no undo: the values before have {len(text):,} characters"))
+    return Undo((text,) if kept else (), tuple(notes))
+
+
+def telling(manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest can be kept and shown as it is: it is no Secret, and nothing in it looks like one."""
+    return manifest.get("kind") != "Secret" and redactor().value(manifest) == manifest and _stays(manifest)
+
+
+def _stays(manifest: Mapping[str, Any]) -> bool:
+    text = as_documents([manifest])
+    return redactor().text(text) == text
+
+
+def as_documents(manifests: Iterable[Mapping[str, Any]]) -> str:
+    """Objects as one YAML text."""
+    import yaml  # noqa: PLC0415  only where something is deployed
+
+    return yaml.safe_dump_all(list(manifests), sort_keys=False, allow_unicode=True, width=10_000)
+
+
+def listed(keys: Sequence[str], most: int = 5) -> str:
+    """Some names, the first few of them."""
+    more = f" and {len(keys) - most} more" if len(keys) > most else ""
+    return ", ".join(keys[:most]) + more
+
+
+def _previous(live: Mapping[str, Any], fields: _fields.Fields) -> dict[str, Any]:
+    part = _fields.select({key: value for key, value in live.items() if key != "status"}, fields) if fields else {}
+    told = live["metadata"]
+    identity = {"name": told["name"]} | ({"namespace": told["namespace"]} if told.get("namespace") else {})
+    rest = {key: value for key, value in part.items() if key not in ("apiVersion", "kind", "metadata")}
+    metadata = identity | (part.get("metadata") or {})
+    return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata} | rest
+
+
+def key_of(resource: Mapping[str, Any]) -> str:
+    told = resource["metadata"]
+    place = f"{told['namespace']}/" if told.get("namespace") else ""
+    return f"{resource['kind']} {place}{told['name']}"
