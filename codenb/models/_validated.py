@@ -24,20 +24,27 @@ _OPEN = 12
 
 def view(report: ValidationReport) -> View:
     """The whole report."""
+    above = summary(report)
+    blocks = [*above.blocks, *_by_file(report)]
+    if report.checkers:
+        rows: list[list[str | float]] = [
+            [run.name, run.version, run.status, run.duration_ms, "yes" if run.cached else ""] for run in report.checkers
+        ]
+        blocks.append(Table(["checker", "version", "status", "ms", "cached"], rows, caption="Who checked"))
+    return View(title=above.title, badges=above.badges, blocks=blocks)
+
+
+def summary(report: ValidationReport) -> View:
+    """The counts, what could not run, the notes and the verdict."""
     badges = [Badge(report.status, _TONES[report.status])]
     badges += [
         Badge(f"{report.count(severity):,} {severity}", SEVERITY_TONES[severity])
         for severity in reversed(Severity)
         if report.count(severity)
     ]
-    blocks = [*remarks(report), verdict(report), *_by_file(report)]
-    if report.checkers:
-        rows: list[list[str | float]] = [
-            [run.name, run.version, run.status, run.duration_ms, "yes" if run.cached else ""] for run in report.checkers
-        ]
-        blocks.append(Table(["checker", "version", "status", "ms", "cached"], rows, caption="Who checked"))
     subject = f" ({', '.join(report.types)})" if report.types else ""
-    return View(title=f"Validation of {counted(len(report.files), 'file')}{subject}", badges=badges, blocks=blocks)
+    title = f"Validation of {counted(len(report.files), 'file')}{subject}"
+    return View(title, badges, blocks=[*remarks(report), verdict(report)])
 
 
 def verdict(report: ValidationReport) -> Text:

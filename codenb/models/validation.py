@@ -224,6 +224,12 @@ class ValidationReport(Answered):
                 return _csv.table(self.rows(), list(ValidationFinding.model_fields))
         raise BadInput(f"there is no format {format!r}: use {', '.join(get_args(ExportFormat))}")
 
+    def summary(self) -> View:
+        """The counts, what could not run, the notes and the verdict: the view without its findings."""
+        from codenb.models import _validated  # noqa: PLC0415
+
+        return _validated.summary(self)
+
     def view(self) -> View:
         from codenb.models import _validated  # noqa: PLC0415
 

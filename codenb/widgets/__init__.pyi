@@ -7,4 +7,5 @@ from ._ask import (
 from ._ask import (
     ask_me as ask_me,
 )
+from ._inspector import ValidationInspector as ValidationInspector
 from ._panel import ApprovalPanel as ApprovalPanel
