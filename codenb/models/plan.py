@@ -54,6 +54,7 @@ class TerraformPlan(Answered):
         workspace: Folder, as it was named.
         program: `OpenTofu 1.10.0` or `Terraform 1.15.5`.
         counts: How many resources, by action.
+        to_change: How many resources and outputs an apply would change; 0 is that all is as configured.
         changes: What would happen, resource by resource.
         drift: What changed outside of Terraform since it last looked.
         outputs: Output values that change; sensitive ones replaced.
@@ -69,6 +70,7 @@ class TerraformPlan(Answered):
     workspace: str
     program: str = ""
     counts: dict[str, int] = Setting(default_factory=dict)
+    to_change: int = 0
     changes: tuple[ResourceChange, ...] = ()
     drift: tuple[ResourceChange, ...] = ()
     outputs: dict[str, JsonValue] = Setting(default_factory=dict)

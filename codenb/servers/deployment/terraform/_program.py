@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -105,6 +106,7 @@ class Program:
         timeout_s: float | None = None,
         log: Path | None = None,
         output_bytes: int = OUTPUT_BYTES,
+        stop_s: float = STOP_S,
     ) -> Ran:
         """Run it to its end.
 
@@ -119,6 +121,7 @@ class Program:
             timeout_s: Then it is stopped; None lets it take its time.
             log: A new file, readable by its owner only, that keeps the standard output; it outlives this process.
             output_bytes: How much it may write.
+            stop_s: How long it may take to leave once it was told to; then it is killed.
 
         Returns:
             Exit code and output.
@@ -128,7 +131,7 @@ class Program:
             AnswerTooLarge: It wrote more than it may, and was stopped.
             PartMissing: It could not be started.
         """
-        run = _Run(self, on_line, output_bytes, stop=asyncio.Event())
+        run = _Run(self, on_line, output_bytes, stop_s, stop=asyncio.Event())
         environment = {**environment_of(os.environ), **(env or {}), **_FIXED}
         task = asyncio.ensure_future(run.whole([self.path, *args], cwd, environment, timeout_s, log))
         try:
@@ -154,6 +157,7 @@ class _Run:
     program: Program
     on_line: OnLine | None
     output_bytes: int
+    stop_s: float
     stop: asyncio.Event
     _read: int = 0
     _part: bytes = b""
@@ -175,12 +179,12 @@ class _Run:
                 async with asyncio.timeout(timeout_s):
                     await self._follow(process, out, err)
             except TimeoutError as error:
-                await _stopped(process)
+                await _stopped(process, self.stop_s)
                 raise DeadlineExceeded(
                     f"{self.program.name} {command[1]} was not done within {timeout_s:g} s and was stopped"
                 ) from error
             except BaseException:
-                await _stopped(process)
+                await _stopped(process, self.stop_s)
                 raise
             code = process.returncode
             assert code is not None
@@ -223,13 +227,13 @@ class _Run:
             await self.on_line(_decoded(self._part))
 
 
-async def _stopped(process: asyncio.subprocess.Process) -> None:
+async def _stopped(process: asyncio.subprocess.Process, stop_s: float) -> None:
     """Interrupt it as a terminal would, so that it gives its lock back; kill what is left of it in the end."""
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(signal.SIGINT)
     leaving = asyncio.ensure_future(process.wait())
     with anyio.CancelScope(shield=True):
-        deadline = asyncio.get_running_loop().time() + STOP_S
+        deadline = asyncio.get_running_loop().time() + stop_s
         while not leaving.done() and (left := deadline - asyncio.get_running_loop().time()) > 0:
             with contextlib.suppress(asyncio.CancelledError):  # cut short, it would leave a lock behind
                 await asyncio.wait([leaving], timeout=left)
@@ -248,6 +252,7 @@ def _output(log: Path | None) -> Iterator[IO[bytes]]:
             yield file
         return
     with os.fdopen(os.open(log, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "r+b", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # inherited by the program, and so held for as long as it runs
         yield file
 
 
