@@ -29,7 +29,7 @@ _WORDS: tuple[tuple[QuestionKind, re.Pattern[str]], ...] = (
         "review",
         re.compile(
             r"\b(review|safe to|ok(ay)? to|ready (to|for)|go ahead|go or no.?go|go/no.?go|approve|sign off"
-            r"|(may|can|should) (we|i|this|it))\b",
+            r"|(?<!how )(may|can|should) (we|i|this|it))\b",
             re.IGNORECASE,
         ),
     ),

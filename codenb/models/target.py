@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Mapping
+from typing import Any, Self
 
 from pydantic import Field as Setting
 
+from codenb.errors import BadInput
 from codenb.models._base import Model
 from codenb.models.embedded import EMBEDDED_UID
 from codenb.views import Badge, Field, Tone, View
+
+_WORKLOAD_NAMES = ("application", "app", "name")
+_NAMESPACE = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")  # a label of RFC 1123
 
 
 class Entity(Model):
@@ -52,6 +58,56 @@ class Target(Model):
     resources: dict[str, str] = Setting(default_factory=dict)
     manifests: tuple[str, ...] = ()
     extra: dict[str, Any] = Setting(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, data: object, *, what: str = "") -> Self:
+        """Read a target, or a request in the words of `requested`.
+
+        Args:
+            data: JSON data.
+            what: Where it came from, for the message.
+
+        Raises:
+            BadInput: It is not in this shape; the message names the first wrong field.
+        """
+        return super().from_dict(cls.requested(data) if isinstance(data, Mapping) else data, what=what)
+
+    @classmethod
+    def requested(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of a request such as `{"application": "shop", "environment": "staging", "image": "shop:1"}`.
+
+        Where no workload is named, `application`, `app` or `name` is it. Where no namespace is given, the environment
+        is it. `image` goes into `extra`, and amounts may be numbers. What has its own field stays as it is.
+
+        Raises:
+            BadInput: The environment is no name of a namespace.
+        """
+        told = dict(data)
+        named = next((name for name in _WORKLOAD_NAMES if told.get(name) is not None), None)
+        if named and told.get("workload") is None:
+            told["workload"] = told.pop(named)
+        if "image" in told:
+            own = told.get("extra")
+            image = told.pop("image")
+            told["extra"] = {"image": image} | (dict(own) if isinstance(own, Mapping) else {})
+        if isinstance(resources := told.get("resources"), Mapping):
+            told["resources"] = {
+                key: str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+                for key, value in resources.items()
+            }
+        environment = told.get("environment")
+        if isinstance(environment, str) and told.get("namespace") is None:
+            if not _NAMESPACE.fullmatch(environment):
+                raise BadInput(
+                    f"environment {environment[:80]!r} is no name of a namespace: give the namespace as well"
+                )
+            told["namespace"] = environment
+        return told
+
+    @property
+    def asks(self) -> bool:
+        """Whether it asks for something to be deployed, which then need not be there yet."""
+        return self.replicas is not None or bool(self.resources or self.manifests or self.extra.get("image"))
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.workload}" if self.workload else f"namespace {self.namespace}"

@@ -31,7 +31,8 @@ def target(given: Target | Mapping[str, Any] | str | None, fields: Mapping[str, 
     """The target that is meant.
 
     Args:
-        given: A target, a dict of its fields, or `namespace/workload` or `namespace` as text.
+        given: A target, a dict of its fields or of a request (see `Target.requested`), or `namespace/workload` or
+            `namespace` as text.
         fields: Fields of the target, in place of it or beside the dict.
 
     Raises:
@@ -48,7 +49,7 @@ def target(given: Target | Mapping[str, Any] | str | None, fields: Mapping[str, 
             f"a target is a codenb.Target, a dict of its fields or text such as 'shop/checkout', "
             f"not {_a(given)}: give one of these"
         )
-    known = dict(given or {}) | dict(fields)
+    known = Target.requested(dict(given or {}) | dict(fields))
     extra = {key: known.pop(key) for key in list(known) if key not in Target.model_fields}
     for key in extra:
         meant = [*Target.model_fields, *(_OPTIONS if key in fields else ())]

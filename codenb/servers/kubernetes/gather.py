@@ -71,7 +71,14 @@ class Lists:
         return self.found.get(kind, [])
 
 
-async def snapshot(cluster: Cluster, namespace: str, workload: str | None = None, kind: str | None = None) -> Snapshot:
+async def snapshot(
+    cluster: Cluster,
+    namespace: str,
+    workload: str | None = None,
+    kind: str | None = None,
+    *,
+    asked_for: bool = False,
+) -> Snapshot:
     """Read a namespace.
 
     Args:
@@ -79,6 +86,7 @@ async def snapshot(cluster: Cluster, namespace: str, workload: str | None = None
         namespace: Which.
         workload: What the question is about; it and its own come first, everything else stays for context.
         kind: Of the workload, where two kinds share a name.
+        asked_for: Whether the workload is to be deployed, so that it need not be there.
 
     Raises:
         BadInput: There is no such namespace or workload.
@@ -92,7 +100,7 @@ async def snapshot(cluster: Cluster, namespace: str, workload: str | None = None
     owners = Owners(lists["ReplicaSet"], lists["Job"])
     pods = [facts.pod(one, owners) for one in lists["Pod"]]
     workloads = _workloads(lists, owners)
-    if workload and not any(one.name == workload and kind in (None, one.kind) for one in workloads):
+    if workload and not asked_for and not any(one.name == workload and kind in (None, one.kind) for one in workloads):
         raise BadInput(_no_workload(cluster, namespace, f"{kind or 'workload'} {workload!r}", workload, workloads))
     suffering = {one.owner for one in pods if suffers(one, now)} | {_key(one) for one in workloads if one.conditions}
     kept = _first(workloads, workload, suffering)

@@ -241,7 +241,9 @@ class Tools:
         wanted = Target.from_dict(target, what="the target")
         if wanted.cluster not in (None, self.cluster.context):
             raise BadInput(f"this server is on cluster {self.cluster.context}, not {wanted.cluster!r}: ask another one")
-        return await gather.snapshot(self.cluster, wanted.namespace, wanted.workload, wanted.kind)
+        return await gather.snapshot(
+            self.cluster, wanted.namespace, wanted.workload, wanted.kind, asked_for=wanted.asks
+        )
 
     @changes(undo="scale_deployment")
     async def scale_deployment(self, name: str, replicas: Replicas, namespace: str = "default") -> Change:
