@@ -126,6 +126,12 @@ from .validation import (
     CheckerRun as CheckerRun,
 )
 from .validation import (
+    ConfigurationType as ConfigurationType,
+)
+from .validation import (
+    ExportFormat as ExportFormat,
+)
+from .validation import (
     ValidationFinding as ValidationFinding,
 )
 from .validation import (
