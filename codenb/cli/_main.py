@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import codenb
+from codenb.cli import _validate
 from codenb.errors import CodenbError
 
 _EPILOG = "exit codes: 0 done, 1 it ran and the result is bad, 2 it could not run, 3 waiting for an approval"
@@ -85,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--kubeconfig", metavar="FILE", help="in place of KUBECONFIG and ~/.kube/config")
     serve.add_argument("--context", metavar="NAME", help="kubeconfig context (default: the current one)")
     serve.set_defaults(run=_serve)
+
+    _validate.add(commands)
     return parser
 
 

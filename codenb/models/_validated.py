@@ -27,15 +27,16 @@ def view(report: ValidationReport) -> View:
     above = summary(report)
     blocks = [*above.blocks, *_by_file(report)]
     if report.checkers:
-        rows: list[list[str | float]] = [
-            [run.name, run.version, run.status, run.duration_ms, "yes" if run.cached else ""] for run in report.checkers
+        rows: list[list[str | float | None]] = [
+            [run.name, run.version, run.status, run.duration_ms or None, "yes" if run.cached else ""]
+            for run in report.checkers
         ]
         blocks.append(Table(["checker", "version", "status", "ms", "cached"], rows, caption="Who checked"))
     return View(title=above.title, badges=above.badges, blocks=blocks)
 
 
 def summary(report: ValidationReport) -> View:
-    """The counts, what could not run, the notes and the verdict."""
+    """The counts, the verdict, what could not run and the notes."""
     badges = [Badge(report.status, _TONES[report.status])]
     badges += [
         Badge(f"{report.count(severity):,} {severity}", SEVERITY_TONES[severity])
@@ -44,7 +45,7 @@ def summary(report: ValidationReport) -> View:
     ]
     subject = f" ({', '.join(report.types)})" if report.types else ""
     title = f"Validation of {counted(len(report.files), 'file')}{subject}"
-    return View(title, badges, blocks=[*remarks(report), verdict(report)])
+    return View(title, badges, blocks=[verdict(report), *remarks(report)])
 
 
 def verdict(report: ValidationReport) -> Text:

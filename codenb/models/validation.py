@@ -225,7 +225,7 @@ class ValidationReport(Answered):
         raise BadInput(f"there is no format {format!r}: use {', '.join(get_args(ExportFormat))}")
 
     def summary(self) -> View:
-        """The counts, what could not run, the notes and the verdict: the view without its findings."""
+        """The counts, the verdict, what could not run and the notes: the view without its findings."""
         from codenb.models import _validated  # noqa: PLC0415
 
         return _validated.summary(self)

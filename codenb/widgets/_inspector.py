@@ -18,8 +18,7 @@ import ipywidgets as widgets
 
 from codenb import config
 from codenb.errors import CodenbError
-from codenb.models import Severity, ValidationFinding, ValidationReport
-from codenb.models.validation import ExportFormat
+from codenb.models import ExportFormat, Severity, ValidationFinding, ValidationReport
 from codenb.views import Block, Cards, View, to_html, to_text
 from codenb.widgets._saving import save
 
@@ -111,7 +110,10 @@ class ValidationInspector:
 
     def _filter(self, _change: Any) -> None:
         self._selected = self.report.select(
-            at_least=self.severity.value, rule=self.rule.value, file=self.file.value, text=self.text.value
+            at_least=self.severity.value,
+            rule=self.rule.value or None,
+            file=self.file.value or None,
+            text=self.text.value,
         )
         self._page = 0
         self._show()
@@ -152,9 +154,10 @@ class ValidationInspector:
             self.exported.value = _status(f"Written: {file}")
 
 
-def _choices(everything: str, values: Iterable[str]) -> list[tuple[str, str | None]]:
+def _choices(everything: str, values: Iterable[str]) -> list[tuple[str, str]]:
     counts = Counter(values)
-    return [(everything, None), *((f"{_visible(value)} ({counts[value]:,})", value) for value in sorted(counts))]
+    # Not None for all of them: a Dropdown takes that for no choice at all and shows an empty field.
+    return [(everything, ""), *((f"{_visible(value)} ({counts[value]:,})", value) for value in sorted(counts))]
 
 
 def _dropdown(label: str, options: list[tuple[str, Any]]) -> widgets.Dropdown:

@@ -44,6 +44,9 @@ def test_findings_are_filtered_and_exported_by_keyboard_alone(browser: Browser, 
     status = page.get_by_role("status").filter(has_text="finding")
     expect(status).to_have_text("1 to 20 of 10,002 findings, page 1 of 501", timeout=60_000)
 
+    shown = [page.get_by_label(label, exact=True).locator("option:checked") for label in _CONTROLS[:3]]
+    for option, text in zip(shown, ["info or worse", "all rules", "all files"], strict=True):
+        expect(option).to_have_text(text)
     page.get_by_label("Severity").focus()
     for label in _CONTROLS:
         control = page.get_by_label(label, exact=True)
