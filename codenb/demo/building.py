@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from codenb.demo import patch
 from codenb.demo.admission import Admission, Quotas
+from codenb.demo.controllers.definitions import Definitions
 from codenb.demo.controllers.deployments import Deployments
 from codenb.demo.controllers.namespaces import Namespaces
 from codenb.demo.controllers.replicasets import ReplicaSets
@@ -15,7 +16,7 @@ from codenb.demo.controllers.services import Services
 from codenb.demo.controllers.volumes import Volumes
 from codenb.demo.defaults import fill
 from codenb.demo.deletion import GarbageCollector
-from codenb.demo.kinds import BY_NAME, KINDS, NAMESPACE, Kind
+from codenb.demo.kinds import BY_NAME, KINDS, NAMESPACE, Catalogue, Kind
 from codenb.demo.kubelet import Kubelet
 from codenb.demo.programs import Registry
 from codenb.demo.scenarios import Scenario, Step
@@ -37,6 +38,7 @@ class Built:
     admission: Admission
     kubelet: Kubelet
     uid: str
+    catalogue: Catalogue
 
 
 def build(scenario: Scenario, *, seed: int, foreign: bool) -> Built:
@@ -54,6 +56,7 @@ def build(scenario: Scenario, *, seed: int, foreign: bool) -> Built:
     sim = Simulation(int(time.time()) - start, seed, Registry(dict(scenario.images), scenario.programs))
     admission = Admission(sim)
     kubelet = Kubelet(sim)
+    catalogue = Catalogue()
     sim.add(
         Namespaces(sim),
         Deployments(sim),
@@ -63,6 +66,7 @@ def build(scenario: Scenario, *, seed: int, foreign: bool) -> Built:
         Services(sim),
         Volumes(sim),
         Quotas(sim, admission),
+        Definitions(sim, catalogue),
         GarbageCollector(sim),
     )
     uid = sim.identity.uid() if foreign else EMBEDDED_UID
@@ -78,7 +82,7 @@ def build(scenario: Scenario, *, seed: int, foreign: bool) -> Built:
     sim.run_until(start)
     if sim.failures:
         raise ConfigError(f"scenario {scenario.name}: its history cannot be lived: {min(sim.failures)}")
-    return Built(sim, admission, kubelet, uid)
+    return Built(sim, admission, kubelet, uid, catalogue)
 
 
 def _take(sim: Simulation, admission: Admission, step: Step) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 
+from codenb.demo.custom import definitions
 from codenb.demo.kinds import Kind
 from codenb.demo.objects import Obj, clone
 
@@ -151,6 +152,7 @@ def _storage_class(obj: Obj) -> None:
 
 
 _BY_KIND: dict[str, Callable[[Obj], None]] = {
+    "CustomResourceDefinition": definitions.fill,
     "Deployment": _deployment,
     "Namespace": _namespace,
     "PersistentVolumeClaim": _claim,

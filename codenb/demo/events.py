@@ -115,7 +115,12 @@ def _last(event: Obj) -> str | None:
 
 
 def shown(kind: Kind, obj: Obj) -> Obj:
-    """An object as the API of a kind shows it: an event has other words in `events.k8s.io/v1`."""
+    """An object as the API of a kind shows it.
+
+    An event has other words in `events.k8s.io/v1`; a custom resource has the version in which it is asked for.
+    """
+    if kind.kept_as is not None:
+        return obj | {"apiVersion": kind.api_version}
     return _in_new_words(obj) if kind is NEW_EVENT else obj
 
 

@@ -1,6 +1,7 @@
 """The kinds of object that the embedded API server keeps: what discovery says and what a path means.
 
-The table follows the API reference of Kubernetes 1.37. A kind that is not here is refused, never imitated.
+The table follows the API reference of Kubernetes 1.37. A kind that is not here, and that no CustomResourceDefinition
+of the world adds, is refused, never imitated.
 """
 
 from __future__ import annotations
@@ -9,8 +10,22 @@ from dataclasses import dataclass
 
 from codenb.demo import forms
 from codenb.demo.forms import Form
+from codenb.demo.objects import Obj
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
+
+@dataclass(slots=True, eq=False)
+class Custom:
+    """What a CustomResourceDefinition says of one version.
+
+    Attributes:
+        schema: `openAPIV3Schema`; that of the stored version changes with its definition.
+        columns: Name, type, JSON path and priority of its printer columns.
+    """
+
+    schema: Obj
+    columns: tuple[tuple[str, str, str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # one object a kind: told apart, and hashed, by what it is
@@ -21,6 +36,8 @@ class Kind:
         generation: Whether its spec is counted in `metadata.generation`.
         status: Whether it has a `status` subresource.
         scale: Whether it has a `scale` subresource.
+        custom: The definition of a custom resource in this version; None for a built-in kind.
+        kept_as: What the objects of a custom resource are kept as, whatever version they are asked for in.
     """
 
     group: str
@@ -33,6 +50,8 @@ class Kind:
     generation: bool = False
     status: bool = False
     scale: bool = False
+    custom: Custom | None = None
+    kept_as: Kind | None = None
 
     @property
     def api_version(self) -> str:
@@ -47,12 +66,12 @@ class Kind:
     @property
     def stored(self) -> Kind:
         """The kind that its objects are kept as: both APIs of events show the same ones."""
-        return EVENT if self is NEW_EVENT else self
+        return EVENT if self is NEW_EVENT else self.kept_as or self
 
     @property
     def form(self) -> Form:
         """How its objects are merged."""
-        return forms.of(self.kind)
+        return forms.of(self.kind) if self.custom is None else forms.Schemed(self.custom.schema)
 
     @property
     def gvk(self) -> str:
@@ -81,6 +100,16 @@ REPLICA_SET = Kind(
 )
 SLICE = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", generation=True)
 STORAGE_CLASS = Kind("storage.k8s.io", "v1", "storageclasses", "StorageClass", namespaced=False, short=("sc",))
+DEFINITION = Kind(
+    "apiextensions.k8s.io",
+    "v1",
+    "customresourcedefinitions",
+    "CustomResourceDefinition",
+    namespaced=False,
+    short=("crd", "crds"),
+    generation=True,
+    status=True,
+)
 NEW_EVENT = Kind("events.k8s.io", "v1", "events", "Event", short=("ev",))
 
 KINDS: tuple[Kind, ...] = (
@@ -97,6 +126,7 @@ KINDS: tuple[Kind, ...] = (
     SECRET,
     SERVICE_ACCOUNT,
     SERVICE,
+    DEFINITION,
     Kind("apps", "v1", "controllerrevisions", "ControllerRevision"),
     Kind("apps", "v1", "daemonsets", "DaemonSet", short=("ds",), in_all=True, generation=True, status=True),
     DEPLOYMENT,
@@ -135,5 +165,24 @@ KINDS: tuple[Kind, ...] = (
     SLICE,
 )
 
-BY_PATH: dict[tuple[str, str, str], Kind] = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}
 BY_NAME: dict[tuple[str, str], Kind] = {(kind.api_version, kind.kind): kind for kind in KINDS}
+
+
+class Catalogue:
+    """The kinds that one world serves: those that are built in, and those that its definitions add."""
+
+    def __init__(self) -> None:
+        self._by_path: dict[tuple[str, str, str], Kind] = {(one.group, one.version, one.plural): one for one in KINDS}
+
+    def find(self, group: str, version: str, plural: str) -> Kind | None:
+        """The kind that a path means; None where nothing is served there."""
+        return self._by_path.get((group, version, plural))
+
+    def all(self) -> list[Kind]:
+        """All of them, the built-in ones first."""
+        return list(self._by_path.values())
+
+    def serve(self, kept_as: Kind, versions: list[Kind]) -> None:
+        """Serve a custom resource in these versions and no others; in none, where the list is empty."""
+        self._by_path = {path: kind for path, kind in self._by_path.items() if kind.kept_as is not kept_as}
+        self._by_path |= {(kind.group, kind.version, kind.plural): kind for kind in versions}

@@ -27,6 +27,7 @@ class Live:
         self.admission = built.admission
         self.kubelet = built.kubelet
         self.uid = built.uid
+        self.catalogue = built.catalogue
         self.tokens = Tokens()
         self.pace = Pace(built.sim.clock.now, frozen=frozen)
         self.writes: Counter[tuple[str, str]] = Counter()

@@ -6,6 +6,7 @@ without a second look; what else it carries is kept as it was sent.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -40,8 +41,21 @@ def _time(value: Any) -> None:
         raise ValueError("a time without its zone")
 
 
+def _number(value: Any) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError("not a number")
+
+
+def _pattern(value: Any) -> None:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+
+
 # A type; a check that raises ValueError or TypeError; a frozenset of the values there are; `[shape]` for a list;
-# `{"*": shape}` for a map; `{name: shape}` for fields, with `!` after the name of one that must be there.
+# `(type, shape)` for either; `{"*": shape}` for a map; `{name: shape}` for fields, with `!` after the name of one that
+# must be there.
 _TEXTS = {"*": str}
 _AMOUNTS = {"*": quantity.parse}
 _META = {
@@ -129,8 +143,52 @@ _STATE = {
 }
 _STATUSES = [{"name!": str, "ready!": bool, "restartCount!": _whole, "state": _STATE, "lastState": _STATE}]
 _PLAIN = {"spec": dict, "status": dict}
+_SCHEMA: Obj = {
+    **dict.fromkeys(("type", "format", "description", "x-kubernetes-list-type", "x-kubernetes-map-type"), str),
+    **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"), _whole),
+    **dict.fromkeys(("minimum", "maximum", "multipleOf"), _number),
+    **dict.fromkeys(("exclusiveMinimum", "exclusiveMaximum", "nullable", "uniqueItems"), bool),
+    **dict.fromkeys(("x-kubernetes-preserve-unknown-fields", "x-kubernetes-int-or-string"), bool),
+    "required": [str],
+    "x-kubernetes-list-map-keys": [str],
+    "enum": list,
+    "pattern": _pattern,
+}
+_SCHEMA |= {
+    "allOf": [_SCHEMA],
+    "anyOf": [_SCHEMA],
+    "oneOf": [_SCHEMA],
+    "not": _SCHEMA,
+    "items": _SCHEMA,
+    "properties": {"*": _SCHEMA},
+    "additionalProperties": (bool, _SCHEMA),
+}
+_DEFINITION = {
+    "spec": {
+        **dict.fromkeys(("group", "scope"), str),
+        "names": {
+            **dict.fromkeys(("plural", "singular", "kind", "listKind"), str),
+            "shortNames": [str],
+            "categories": [str],
+        },
+        "versions": [
+            {
+                **dict.fromkeys(("served!", "storage!"), bool),
+                "name!": str,
+                "schema": {"openAPIV3Schema": _SCHEMA},
+                "subresources": {"status": dict, "scale": dict},
+                "additionalPrinterColumns": [
+                    {**dict.fromkeys(("name!", "type!", "jsonPath!"), str), "priority": _whole},
+                ],
+            }
+        ],
+        "conversion": {"strategy": str},
+    },
+    "status": {"acceptedNames": dict, "conditions": [_CONDITION], "storedVersions": [str]},
+}
 _SHAPES: dict[str, Obj] = {
     "ConfigMap": {"data": _TEXTS},
+    "CustomResourceDefinition": _DEFINITION,
     "DaemonSet": _WORKLOAD,
     "DeleteOptions": {
         "propagationPolicy": frozenset({"Background", "Foreground", "Orphan"}),
@@ -232,7 +290,8 @@ def check(kind: Kind, obj: Obj) -> list[Cause]:
     Raises:
         ApiError: 400.
     """
-    return list(_faults(kind, {"metadata": _META} | _SHAPES.get(kind.kind, _PLAIN), obj, ""))
+    shape = _SHAPES.get(kind.kind, _PLAIN) if kind.custom is None else {}
+    return list(_faults(kind, {"metadata": _META} | shape, obj, ""))
 
 
 def _faults(kind: Kind, shape: Any, value: Any, path: str) -> Iterator[Cause]:
@@ -241,6 +300,9 @@ def _faults(kind: Kind, shape: Any, value: Any, path: str) -> Iterator[Cause]:
     elif isinstance(shape, list):
         for index, item in enumerate(_of_type(list, kind, value, path)):
             yield from _faults(kind, shape[0], item, f"{path}[{index}]")
+    elif isinstance(shape, tuple):
+        if not isinstance(value, shape[0]):
+            yield from _faults(kind, shape[1], value, path)
     elif isinstance(shape, frozenset):
         if _of_type(str, kind, value, path) not in shape:
             supported = ", ".join(f'"{item}"' for item in sorted(shape))

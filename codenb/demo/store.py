@@ -176,7 +176,11 @@ class Store:
             metadata["managedFields"] = owners
         if obj == before:
             return before
-        if kind.generation and subresource not in ("status", "binding") and obj.get("spec") != before.get("spec"):
+        if (
+            kind.generation
+            and subresource not in ("status", "binding")
+            and _content(kind, obj) != _content(kind, before)
+        ):
             metadata["generation"] = old["generation"] + 1
         if owners is None:
             write = self.write(kind, manager, subresource)
@@ -237,3 +241,10 @@ class Store:
         self._history.append(change)
         for listener in list(self._listeners):
             listener(change)
+
+
+def _content(kind: Kind, obj: Obj) -> object:
+    """What a generation counts: the spec; of a custom resource all that is neither metadata nor status."""
+    if kind.custom is None:
+        return obj.get("spec")
+    return {name: value for name, value in obj.items() if name not in ("apiVersion", "metadata", "status")}

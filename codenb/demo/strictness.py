@@ -1,13 +1,14 @@
 """Unknown fields, for requests that ask for strictness (`fieldValidation=Strict`, as kubectl does).
 
-Only the specs of deployments, replica sets, pods and containers are known well enough to say what does not belong.
-The names are those of the API reference of Kubernetes 1.37.
+Of built-in kinds only the specs of deployments, replica sets, pods and containers are known well enough to say what
+does not belong, by the API reference of Kubernetes 1.37; of custom resources all that their schema says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from codenb.demo.custom import resources
 from codenb.demo.kinds import Kind
 from codenb.demo.objects import Obj
 from codenb.demo.status import bad_request
@@ -58,6 +59,9 @@ def check(kind: Kind, obj: Obj) -> None:
 
 def unknown_fields(kind: Kind, obj: Obj) -> Iterator[str]:
     """The paths of the fields of an object that the API does not know."""
+    if kind.custom is not None:
+        yield from resources.prune(obj, kind.custom.schema)[1]
+        return
     spec = obj.get("spec") or {}
     if kind.kind in _SPECS:
         yield from (f"spec.{field}" for field in spec if field not in _SPECS[kind.kind])

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from codenb.demo import quantity, selecting, shapes
+from codenb.demo.custom import definitions, resources
 from codenb.demo.defaults import fill
-from codenb.demo.kinds import Kind
+from codenb.demo.kinds import DEFINITION, Kind
 from codenb.demo.objects import Obj, dig
 from codenb.demo.status import Cause, invalid, not_embedded
 
@@ -50,8 +51,8 @@ def accept(kind: Kind, sent: Obj, before: Obj | None = None) -> Obj:
         ApiError: 422 with all causes, 400 where a field has the wrong type, 501 for more pods than a double can bear.
     """
     causes = shapes.check(kind, sent)
-    obj = fill(kind, sent)
-    if kind.kind in _REPLICATED:
+    obj = fill(kind, sent) if kind.custom is None else resources.settle(kind, kind.custom.schema, sent)
+    if kind.custom is None and kind.kind in _REPLICATED:
         check_size(obj["spec"]["replicas"])
     causes = [*_causes(kind, obj, before), *causes]
     if causes:
@@ -71,6 +72,8 @@ def check_size(replicas: int) -> None:
 
 def pod_spec(kind: Kind, obj: Obj) -> tuple[str, Obj]:
     """The pod spec in an object and its path; empty where the kind has none."""
+    if kind.custom is not None:
+        return "", {}
     if kind.kind == "Pod":
         return "spec", dig(obj, "spec", default={})
     if kind.kind in _WORKLOADS:
@@ -87,6 +90,13 @@ def containers_of(path: str, pod: Obj) -> Iterator[tuple[str, Obj]]:
 
 def _causes(kind: Kind, obj: Obj, before: Obj | None) -> Iterator[Cause]:
     yield from _name_causes(kind, obj)
+    if kind.custom is not None:
+        yield from resources.check(obj, kind.custom.schema)
+        return
+    if kind is DEFINITION:
+        yield from definitions.check(obj)
+        if before is not None:
+            yield from definitions.check_change(obj, before)
     if kind.kind in _REPLICATED and obj["spec"]["replicas"] < 0:
         yield _invalid("spec.replicas", obj["spec"]["replicas"], "must be greater than or equal to 0")
     if kind.kind in _WORKLOADS - {"Job"}:

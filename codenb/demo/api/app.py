@@ -8,14 +8,14 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing
 from typing import Any
 
-from codenb.demo.api import discovery, lists, logs, reviews, scaling, steering, tables, watching, writing
+from codenb.demo.api import discovery, lists, logs, openapi, reviews, scaling, steering, tables, watching, writing
 from codenb.demo.api.requests import HttpRequest, Request, Target, resolve
 from codenb.demo.auth import User, allowed, refusal
 from codenb.demo.events import shown
 from codenb.demo.kinds import Kind
 from codenb.demo.live import Live
 from codenb.demo.objects import Obj
-from codenb.demo.status import ApiError, forbidden, internal_error, method_not_allowed, no_such_path, too_large
+from codenb.demo.status import ApiError, forbidden, internal_error, method_not_allowed, too_large
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -68,12 +68,11 @@ class App:
             raise ApiError(403, "Forbidden", f'forbidden: User "{user.name}" cannot get path "{path}"', {})
         if path.startswith("/_demo/"):
             return 200, steering.answer(self._live, http, user)
-        if path.startswith("/openapi/"):
-            raise no_such_path()
-        review = reviews.answer(http, user)
+        kinds = self._live.catalogue.all()
+        review = reviews.answer(http, user, kinds)
         if review is not None:
             return 201, review
-        found = discovery.answer(path)
+        found = openapi.answer(path, kinds) or discovery.answer(path, kinds)
         if found is not None:
             if http.method not in ("GET", "HEAD"):
                 raise method_not_allowed()
@@ -81,7 +80,7 @@ class App:
         return self._resource(http, user)
 
     def _resource(self, http: HttpRequest, user: User) -> tuple[int, Obj | bytes] | AsyncGenerator[Obj]:
-        target = resolve(http)
+        target = resolve(http, self._live.catalogue)
         if not allowed(user, target.attributes):
             raise forbidden(target.kind, target.name, refusal(user, target.attributes))
         if target.verb in _WRITES:

@@ -7,6 +7,7 @@ import re
 from codenb.demo import applying, shapes, strictness
 from codenb.demo.api import bodies
 from codenb.demo.api.requests import Request
+from codenb.demo.events import shown
 from codenb.demo.kinds import NEW_EVENT, Kind
 from codenb.demo.live import Live
 from codenb.demo.managed import Write
@@ -38,8 +39,10 @@ def apply(live: Live, request: Request) -> Obj:
     live.admission.check(target.kind, obj, live_obj)
     keep = not request.dry_run
     if live_obj is None:
-        return store.create(kind, obj, request.manager, owners=applied.owners, keep=keep)
-    return store.update(kind, obj, request.manager, subresource=target.subresource, owners=applied.owners, keep=keep)
+        made = store.create(kind, obj, request.manager, owners=applied.owners, keep=keep)
+        return shown(target.kind, made)
+    stored = store.update(kind, obj, request.manager, subresource=target.subresource, owners=applied.owners, keep=keep)
+    return shown(target.kind, stored)
 
 
 def _check_options(request: Request) -> None:

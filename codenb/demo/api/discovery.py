@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codenb.demo.kinds import KINDS, VERBS, Kind
+from codenb.demo.kinds import VERBS, Kind
 from codenb.demo.objects import Obj
 
 _REVIEWS: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
@@ -25,8 +25,13 @@ VERSION: Obj = {
 }
 
 
-def answer(path: str) -> Obj | None:
-    """The discovery document at a path; None where the path is not one of discovery."""
+def answer(path: str, kinds: list[Kind]) -> Obj | None:
+    """The discovery document at a path; None where the path is not one of discovery.
+
+    Args:
+        path: Of the request.
+        kinds: What is served.
+    """
     parts = [part for part in path.split("/") if part]
     match parts:
         case ["version"]:
@@ -35,36 +40,36 @@ def answer(path: str) -> Obj | None:
             addresses = [{"clientCIDR": "0.0.0.0/0", "serverAddress": ""}]
             found = {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": addresses}
         case ["api", "v1"]:
-            found = _resources("", "v1")
+            found = _resources("", "v1", kinds)
         case ["apis"]:
-            found = {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in _groups()]}
-        case ["apis", group] if group in _groups():
-            found = {"kind": "APIGroup", "apiVersion": "v1"} | _group(group)
-        case ["apis", group, version] if version in _versions(group):
-            found = _resources(group, version)
+            found = {"kind": "APIGroupList", "apiVersion": "v1", "groups": _all_groups(kinds)}
+        case ["apis", group] if _versions(group, kinds):
+            found = {"kind": "APIGroup", "apiVersion": "v1"} | _group(group, kinds)
+        case ["apis", group, version] if version in _versions(group, kinds):
+            found = _resources(group, version, kinds)
         case _:
             found = None
     return found
 
 
-def _groups() -> list[str]:
-    names = [kind.group for kind in KINDS if kind.group] + [group for group, _ in _REVIEWS]
-    return list(dict.fromkeys(names))
+def _all_groups(kinds: list[Kind]) -> list[Obj]:
+    names = [kind.group for kind in kinds if kind.group] + [group for group, _ in _REVIEWS]
+    return [_group(name, kinds) for name in dict.fromkeys(names)]
 
 
-def _versions(group: str) -> list[str]:
-    versions = [kind.version for kind in KINDS if kind.group == group]
+def _versions(group: str, kinds: list[Kind]) -> list[str]:
+    versions = [kind.version for kind in kinds if kind.group == group]
     return list(dict.fromkeys(versions + [version for name, version in _REVIEWS if name == group]))
 
 
-def _group(name: str) -> Obj:
-    versions = [{"groupVersion": f"{name}/{version}", "version": version} for version in _versions(name)]
+def _group(name: str, kinds: list[Kind]) -> Obj:
+    versions = [{"groupVersion": f"{name}/{version}", "version": version} for version in _versions(name, kinds)]
     return {"name": name, "versions": versions, "preferredVersion": versions[0]}
 
 
-def _resources(group: str, version: str) -> Obj:
+def _resources(group: str, version: str, kinds: list[Kind]) -> Obj:
     resources: list[Obj] = []
-    for kind in KINDS:
+    for kind in kinds:
         if (kind.group, kind.version) == (group, version):
             resources += _of(kind)
     for plural, name in _REVIEWS.get((group, version), ()):

@@ -48,7 +48,7 @@ def answer(store: Store, target: Target, http: HttpRequest) -> Obj:
 
 
 def as_list(kind: Kind, objects: list[Obj], revision: str) -> Obj:
-    """A list object; its items do not repeat their kind, as with the real server."""
+    """A list object; its items repeat their kind only where they are custom resources, as with the real server."""
     return {
         "kind": f"{kind.kind}List",
         "apiVersion": kind.api_version,
@@ -58,7 +58,8 @@ def as_list(kind: Kind, objects: list[Obj], revision: str) -> Obj:
 
 
 def _item(kind: Kind, obj: Obj) -> Obj:
-    return {key: value for key, value in shown(kind, obj).items() if key not in ("apiVersion", "kind")}
+    item = shown(kind, obj)
+    return item if kind.custom else {key: value for key, value in item.items() if key not in ("apiVersion", "kind")}
 
 
 def _continue(revision: str, last: list[str]) -> str:

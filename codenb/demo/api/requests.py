@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from codenb.demo.auth import Attributes, User
-from codenb.demo.kinds import BY_PATH, POD, Kind
+from codenb.demo.kinds import POD, Catalogue, Kind
 from codenb.demo.objects import deeper_than
 from codenb.demo.status import bad_request, method_not_allowed, no_such_path, not_embedded, unsupported_media_type
 
@@ -137,8 +137,12 @@ class Request:
         return (named or agent or "unknown")[:128]
 
 
-def resolve(http: HttpRequest) -> Target:
+def resolve(http: HttpRequest, catalogue: Catalogue) -> Target:
     """Read a path.
+
+    Args:
+        http: The request.
+        catalogue: The kinds that are served.
 
     Raises:
         ApiError: 404 for a path that means nothing here, 405 for a method it does not have, 501 for
@@ -156,7 +160,7 @@ def resolve(http: HttpRequest) -> Target:
         namespace, rest = rest[1], rest[2:]
     if rest[:1] == ["watch"]:
         raise not_embedded("the old /watch/ paths; use ?watch=true")
-    kind = BY_PATH.get((group, version, rest[0] if rest else ""))
+    kind = catalogue.find(group, version, rest[0] if rest else "")
     if kind is None or (namespace and not kind.namespaced):
         raise no_such_path()
     name, subresource = (rest[1] if len(rest) > 1 else ""), "/".join(rest[2:])
@@ -169,6 +173,8 @@ def _check_subresource(kind: Kind, subresource: str) -> None:
         return
     if kind is POD and subresource.partition("/")[0] in _POD_REFUSED:
         raise not_embedded(f"pods/{subresource.partition('/')[0]}")
+    if kind.custom is not None and subresource == "scale":
+        raise not_embedded("the scale subresource of custom resources")
     known = (kind.status and subresource == "status") or (kind.scale and subresource == "scale")
     if not known and not (kind is POD and subresource == "log"):
         raise no_such_path()

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from codenb.demo.api.requests import HttpRequest
 from codenb.demo.auth import Attributes, User, allowed, refusal
-from codenb.demo.kinds import KINDS, Kind
+from codenb.demo.kinds import Kind
 from codenb.demo.objects import Obj
 from codenb.demo.status import bad_request, forbidden, method_not_allowed
 
 _GROUPS = {"authorization.k8s.io", "authentication.k8s.io"}
 
 
-def answer(http: HttpRequest, user: User) -> Obj | None:
+def answer(http: HttpRequest, user: User, kinds: list[Kind]) -> Obj | None:
     """Answer a review; None where the path is not one of a review.
+
+    Args:
+        http: The request.
+        user: Who asks.
+        kinds: What is served.
 
     Raises:
         ApiError: 400, 403 or 405.
@@ -31,10 +36,10 @@ def answer(http: HttpRequest, user: User) -> Obj | None:
     kind, review = _REVIEWS[parts[3]]
     head = {"kind": kind, "apiVersion": f"{parts[1]}/v1", "metadata": {}}
     spec = body.get("spec") or {}
-    return head | ({"spec": spec} if spec else {}) | {"status": review(user, spec)}
+    return head | ({"spec": spec} if spec else {}) | {"status": review(user, spec, kinds)}
 
 
-def _access(user: User, spec: Obj) -> Obj:
+def _access(user: User, spec: Obj, _kinds: list[Kind]) -> Obj:
     attributes = spec.get("resourceAttributes")
     if not isinstance(attributes, dict):
         return {"allowed": bool(user.role)}
@@ -49,18 +54,18 @@ def _access(user: User, spec: Obj) -> Obj:
     return {"allowed": allowed(user, wanted)}
 
 
-def _rules(user: User, _spec: Obj) -> Obj:
+def _rules(user: User, _spec: Obj, kinds: list[Kind]) -> Obj:
     if user.role == "admin":
         rules = [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
     elif user.role == "viewer":
-        resources = sorted({kind.plural for kind in KINDS} - {"secrets"})
+        resources = sorted({kind.plural for kind in kinds} - {"secrets"})
         rules = [{"verbs": ["get", "list", "watch"], "apiGroups": ["*"], "resources": resources}]
     else:
         rules = []
     return {"resourceRules": rules, "nonResourceRules": [], "incomplete": False}
 
 
-def _self(user: User, _spec: Obj) -> Obj:
+def _self(user: User, _spec: Obj, _kinds: list[Kind]) -> Obj:
     return {"userInfo": {"username": user.name, "groups": list(user.groups)}}
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from codenb.demo.kinds import Kind
+from codenb.demo.kinds import Custom, Kind
 from codenb.demo.objects import Obj, dig, labels_of, name_of
 from codenb.demo.selecting import as_text
 
@@ -19,6 +20,8 @@ _AGES = (
     (172_800, "h", 3600, "", 1),
     (691_200, "d", 86_400, "h", 3600),
 )
+
+_STEP = re.compile(r"""\.([\w-]+)(?:\[\?\(@\.(\w+)==["']([^"']*)["']\)\])?""")
 
 Cell = Callable[[Obj, datetime], Any]
 
@@ -47,7 +50,7 @@ def table(kind: Kind, objects: list[Obj], metadata: Obj, now: datetime, include:
         now: The world's present; ages count from it.
         include: `Object`, `Metadata` or `None`: what each row carries besides its cells.
     """
-    columns = _COLUMNS.get(kind.kind, _PLAIN)
+    columns = _COLUMNS.get(kind.kind, _PLAIN) if kind.custom is None else _custom(kind.custom)
     if columns[-1] is not _NAME_LAST:
         columns = (Column("Name", _name), *columns)
     definitions = [
@@ -70,6 +73,31 @@ def table(kind: Kind, objects: list[Obj], metadata: Obj, now: datetime, include:
         "columnDefinitions": definitions,
         "rows": rows,
     }
+
+
+def _custom(custom: Custom) -> tuple[Column, ...]:
+    """The printer columns of a definition; where it has none, the age."""
+    return tuple(
+        Column(name, _at_path(path, as_age=type_ == "date"), wide=priority > 0, type=type_)
+        for name, type_, path, priority in custom.columns
+    ) or (Column("Age", _at_path(".metadata.creationTimestamp", as_age=True), type="date"),)
+
+
+def _at_path(path: str, *, as_age: bool) -> Cell:
+    """What a simple JSON path points to, of the form `.spec.x` or `.status.conditions[?(@.type=="Ready")].status`."""
+    steps = [found.groups() for found in _STEP.finditer(path)]
+
+    def cell(obj: Obj, now: datetime) -> Any:
+        value: Any = obj
+        for name, key, wanted in steps:
+            value = value.get(name) if isinstance(value, dict) else None
+            if key and isinstance(value, list):
+                value = next((item for item in value if isinstance(item, dict) and item.get(key) == wanted), None)
+        if as_age:
+            return age(value if isinstance(value, str) else None, now)
+        return "" if value is None else value
+
+    return cell
 
 
 def _row_object(obj: Obj, include: str) -> Obj | None:

@@ -10,10 +10,20 @@ from codenb.demo import patch, shapes, strictness
 from codenb.demo.api import applying, lists, scaling
 from codenb.demo.api.requests import Request
 from codenb.demo.deletion import delete
+from codenb.demo.events import shown
 from codenb.demo.kinds import NAMESPACE, NEW_EVENT, POD, Kind
 from codenb.demo.live import Live
 from codenb.demo.objects import Obj, clone, name_of, uid_of, without_nulls
-from codenb.demo.status import bad_request, conflict, forbidden, invalid, method_not_allowed, not_embedded, success
+from codenb.demo.status import (
+    bad_request,
+    conflict,
+    forbidden,
+    invalid,
+    method_not_allowed,
+    not_embedded,
+    success,
+    unsupported_media_type,
+)
 from codenb.demo.validation import accept
 
 _DELETE_OPTIONS = Kind("meta.k8s.io", "v1", "deleteoptions", "DeleteOptions")
@@ -27,8 +37,10 @@ def create(live: Live, request: Request) -> Obj:
     namespace = sent["metadata"].setdefault("namespace", request.target.namespace) if kind.namespaced else ""
     if namespace != request.target.namespace:
         raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+    if kind.custom is not None and kind.status:
+        sent.pop("status", None)
     obj = _prepared(live, request, sent, None)
-    return live.sim.store.create(kind.stored, obj, request.manager, keep=not request.dry_run)
+    return shown(kind, live.sim.store.create(kind.stored, obj, request.manager, keep=not request.dry_run))
 
 
 def update(live: Live, request: Request) -> Obj:
@@ -46,6 +58,8 @@ def modify(live: Live, request: Request) -> Obj:
     if http.content_type == patch.APPLY_PATCH:
         return applying.apply(live, request)
     patch.check_type(http.content_type)
+    if http.content_type == patch.STRATEGIC_PATCH and request.target.kind.custom is not None:
+        raise unsupported_media_type()
     body = http.json()
     if request.target.subresource == "scale":
         return scaling.write(live, request, lambda before: _mapping(patch.apply(http.content_type, before, body)))
@@ -56,18 +70,22 @@ def _store(live: Live, request: Request, change: Callable[[Obj], Any]) -> Obj:
     target, store = request.target, live.sim.store
     kind = target.kind.stored
     before = store.get(kind, target.namespace, target.name)
-    sent = _object(request, change(before))
+    sent = _object(request, change(shown(target.kind, before)))
     if sent["metadata"].get("name") != target.name:
         named = sent["metadata"].get("name")
         raise bad_request(f"the name of the object ({named}) does not match the name on the URL ({target.name})")
     if target.subresource == "status":
         sent = clone(before) | {"status": sent.get("status", {}), "metadata": sent["metadata"]}
+    elif target.kind.custom is not None and target.kind.status:
+        sent = {name: value for name, value in sent.items() if name != "status"}
+        sent |= {"status": before["status"]} if "status" in before else {}
     elif kind.status:
         sent["status"] = before.get("status", {})
     if kind.namespaced:
         sent["metadata"].setdefault("namespace", target.namespace)
     obj = _prepared(live, request, sent, before)
-    return store.update(kind, obj, request.manager, subresource=target.subresource, keep=not request.dry_run)
+    stored = store.update(kind, obj, request.manager, subresource=target.subresource, keep=not request.dry_run)
+    return shown(target.kind, stored)
 
 
 def _prepared(live: Live, request: Request, sent: Obj, before: Obj | None) -> Obj:

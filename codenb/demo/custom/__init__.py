@@ -1,0 +1,1 @@
+"""Custom resources: what their definitions may say, and what the definitions say of them."""
