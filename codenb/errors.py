@@ -40,10 +40,12 @@ class CodenbError(Exception):
 
     Attributes:
         outcome: Where a server reports a change that it tried: what it knows of it, `refused`, `failed` or `unknown`.
+        reference: Likewise: the name under which it keeps what came of it.
     """
 
     exit_code: ClassVar[int] = 2
     outcome: str | None = None
+    reference: str | None = None
 
 
 class ConfigError(CodenbError):

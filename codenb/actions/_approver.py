@@ -7,9 +7,12 @@ is judged in one place, here, so that no approver can approve more than its kind
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from codenb.models import ApprovalRequest, Decision
+
+if TYPE_CHECKING:
+    from codenb.host import Host
 
 
 @runtime_checkable
@@ -48,6 +51,26 @@ def decision(
         reason=reason,
         pending=pending,
     )
+
+
+def by_configuration(host: Host, request: ApprovalRequest) -> Decision | None:
+    """The decision of `auto_approve`, where it decides: a server asks nobody then, and so does nobody here.
+
+    Its preview says that it would not ask, which alone is no consent; that the same configuration says so here, is.
+
+    Args:
+        host: Knows what is configured.
+        request: Of a change that its server does not refuse.
+    """
+    preview = request.proposal.preview
+    named = preview.change.auto_approved_by if preview else None
+    if named is None or request.needs_person:
+        return None
+    server = request.proposal.call.server
+    if named not in {str(entry) for entry in host.servers[server].auto_approve}:
+        return None
+    by, reason = f"auto_approve under [servers.{server}] in codenb.toml", f"it names {named}"
+    return decision(request, approve=True, by=by, approver="auto_approve", proof="policy", reason=reason)
 
 
 def objection(request: ApprovalRequest, decided: Decision) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from codenb.actions._outcomes import DONE, Outcomes
 from codenb.actions._settle import how_far, kept
 from codenb.actions._verify import check, verify
-from codenb.errors import AccessError, BadInput, ChangeError, CodenbError, ProtocolFault, ToolError
+from codenb.errors import AccessError, BadInput, ChangeError, ChangeFailed, CodenbError, ProtocolFault, ToolError
 from codenb.models import ApprovalRequest, Decision, Outcome, Proposal, SuccessCondition, ToolCall, ToolResult
 from codenb.models._yaml import as_yaml
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 NOTHING_CHANGED = "nothing was changed"
 _LONGEST_ANSWER = 8_192
+_HEAR_OF_IT_S = 30.0
 _NOT_DONE = frozenset({"refused", "failed", "unknown"})
 
 # How long to ask what a server kept: one that answered has kept it already, one that went away has to come back.
@@ -73,7 +74,9 @@ class Carrier:
         proposal, started_at, begun = request.proposal, datetime.now(UTC), time.monotonic()
         success = proposal.success
         before = await check(self.host, success) if success else None
-        sent = _Sent()
+        sent = _Sent(
+            approved=decided.approver == "auto_approve"
+        )  # then nobody is asked, and it may be made all the same
         base = Outcome(
             status="unknown",
             call=shown_call(self.host, proposal),
@@ -117,34 +120,40 @@ class Carrier:
             self.say(f"{base.summary}: approved by {decided.decider}, carrying it out")
             return Answered(approve=True, grant=decided.grant)
 
-        call = request.proposal.call
+        call, preview = request.proposal.sent, request.proposal.preview
+        longest = preview.change.timeout_s if preview else None
         try:
-            result = await self.host.change(call, approve)
+            result = await self.host.change(
+                call,
+                approve,
+                timeout_s=longest + _HEAR_OF_IT_S if longest else None,
+                on_progress=lambda told: self.say(f"{base.summary}: {told}"),
+            )
         except CodenbError as error:
-            return await self._not_answered(base, error, sent)
+            return await self._not_answered(base, error, sent, request.proposal.undo)
         known: dict[str, Any] = {"status": "applied", "reference": sent.reference}
-        if request.proposal.preview is not None:
+        if preview is not None:
             told = _told(result.data)
             if told is None:
-                return await self._not_answered(base, ProtocolFault(f"{call.server} did not say what it did"), sent)
-            known |= _as_told(told)
+                fault = ProtocolFault(f"{call.server} did not say what it did")
+                return await self._not_answered(base, fault, sent, request.proposal.undo)
+            known |= _as_told(told) | {"reference": sent.reference or told.reference}
         else:
-            known["answer"] = _bounded(result)
+            known |= {"answer": _bounded(result), "undo": request.proposal.undo}
         return base.model_copy(update=known)
 
-    async def _not_answered(self, base: Outcome, error: CodenbError, sent: _Sent) -> Outcome:
+    async def _not_answered(self, base: Outcome, error: CodenbError, sent: _Sent, undo: ToolCall | None) -> Outcome:
         """What an error says about the change; where it leaves that open, what the server kept."""
         if not sent.approved:
             reason = line(error)
             if sent.other:
                 reason = f"approved was another state than {sent.other[:16]}: it moved while you decided; try again"
             return base.model_copy(update={"status": "refused", "message": f"{reason}; {NOTHING_CHANGED}"})
-        known: dict[str, Any] = {"reference": sent.reference, "message": line(error)}
+        sent.reference = sent.reference or error.reference
+        known = _from_error(error, undo) | {"reference": sent.reference}
         if error.outcome:
-            return base.model_copy(update=known | {"status": error.outcome})
-        answered = isinstance(error, ChangeError | AccessError | ToolError)
-        if answered:
-            known["status"] = "failed" if isinstance(error, ToolError) else "refused"
+            return base.model_copy(update=known)
+        answered = "status" in known
         if sent.reference:
             try:
                 within_s = _ANSWERED_S if answered else _LOST_S
@@ -173,6 +182,20 @@ class Carrier:
         return outcome.model_copy(update={"status": "applied_not_verified", "after": found.answer, "message": missing})
 
 
+def _from_error(error: CodenbError, undo: ToolCall | None) -> dict[str, Any]:
+    """What an error alone says of a change that was approved."""
+    known: dict[str, Any] = {"message": line(error)}
+    if error.outcome:
+        known["status"] = error.outcome
+    elif isinstance(error, ChangeError | AccessError | ToolError):
+        known["status"] = "failed" if isinstance(error, ToolError) else "refused"
+    if isinstance(error, ChangeFailed):
+        known["answer"] = error.answer
+    if known.get("status") != "refused" and not isinstance(error, AccessError):
+        known["undo"] = undo  # something was written, or may have been
+    return known
+
+
 def _told(data: Any) -> Outcome | None:
     """What a server of codenb's kind says it did."""
     try:
@@ -184,7 +207,7 @@ def _told(data: Any) -> Outcome | None:
 def _as_told(told: Outcome) -> dict[str, Any]:
     """What is taken over of it: whether a change is verified is not the server's to say."""
     status = told.status if told.status in _NOT_DONE else "applied"
-    return {"status": status, "message": told.message, "answer": told.answer}
+    return {"status": status, "message": told.message, "answer": told.answer, "undo": told.undo}
 
 
 def _bounded(result: ToolResult) -> JsonValue:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from codenb.actions._approver import Approver, objection
+from codenb.actions._approver import Approver, by_configuration, objection
 from codenb.actions._carry import NOTHING_CHANGED, Carrier, line, shown_call, title
 from codenb.actions._difference import difference
 from codenb.actions._outcomes import DONE, Outcomes
@@ -126,7 +126,7 @@ class _Execution:
         if unasked := await self._without_asking(request.proposal):
             return unasked
         try:
-            decided = await self.approver.decide(request)
+            decided = by_configuration(self.host, request) or await self.approver.decide(request)
         except CodenbError as error:  # Ctrl-C at the question, too: what was done before it must not be lost
             return self._refused(request.proposal, f"{line(error)}; {NOTHING_CHANGED}")
         if not isinstance(decided, Decision):
@@ -142,7 +142,8 @@ class _Execution:
 
     async def _request(self, proposal: Proposal) -> ApprovalRequest:
         """The proposal as things stand now, not as they stood when it was made."""
-        preview = await previewed(self.host, proposal.call)
+        name = title(proposal)
+        preview = await previewed(self.host, proposal.sent, lambda told: self.say(f"{name}: {told}"))
         shown = proposal.preview
         notes = () if shown is None or preview is None or shown.digest == preview.digest else (_MOVED,)
         changes: dict[str, Any] = {"preview": preview, "problem": None}

@@ -9,11 +9,13 @@ from codenb.errors import BadInput, CodenbError, ProtocolFault, UnknownTool
 from codenb.models import Place, Preview, Proposal, SuccessCondition, ToolCall
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from codenb.host import Host
 
 PREVIEW_TOOL = "preview_change"
 
-_REDACTED = "<redacted:"
+_STAND_INS = ("<redacted:", "hmac-sha256:")
 
 
 async def propose(
@@ -26,6 +28,7 @@ async def propose(
     undo: ToolCall | None = None,
     group: str | None = None,
     offered: bool = True,
+    on_progress: Callable[[str], None] | None = None,
 ) -> Proposal:
     """Ask the server what a call would change. Nothing is changed.
 
@@ -38,6 +41,7 @@ async def propose(
         undo: What takes it back; by default as the preview says.
         group: Proposals of one group are alternatives: at most one is carried out.
         offered: Whether one click may approve it.
+        on_progress: Gets what the server says it is doing, a line each.
 
     Returns:
         The proposal. Where there is no preview its `problem` says why; a third-party tool never has one.
@@ -52,12 +56,17 @@ async def propose(
     has_previews = await _has_previews(host, call)
     if has_previews:
         try:
-            preview = await _preview(host, call)
+            preview = await _preview(host, call, on_progress)
         except CodenbError as error:
             problem = " ".join(str(error).split())
     change = preview.change if preview else None
-    return Proposal(
-        call=call,
+    shown = call
+    if preview is not None:
+        shown = _as_shown(call, preview)
+    elif has_previews:  # which of its arguments are secret, only the preview would have said
+        shown = call.model_copy(update={"arguments": host.redactor.value(call.arguments)})
+    proposal = Proposal(
+        call=shown,
         why=why,
         proposed_by=proposed_by,
         preview=preview,
@@ -67,15 +76,22 @@ async def propose(
         offered=offered,
         problem=problem,
     )
+    return proposal if shown == call else proposal.sent_as(call)
 
 
-async def previewed(host: Host, call: ToolCall) -> Preview | None:
+def _as_shown(call: ToolCall, preview: Preview) -> ToolCall:
+    """The call with what its server shows in place of secret arguments."""
+    masked = preview.change.shown_arguments
+    return call.model_copy(update={"arguments": call.arguments | masked}) if masked else call
+
+
+async def previewed(host: Host, call: ToolCall, on_progress: Callable[[str], None] | None = None) -> Preview | None:
     """What a call would change, read anew; None for a third-party tool, of which that is not known.
 
     Raises:
         CodenbError: There is no such tool, it changes nothing, or the server could not say.
     """
-    return await _preview(host, call) if await _has_previews(host, call) else None
+    return await _preview(host, call, on_progress) if await _has_previews(host, call) else None
 
 
 def place_without_preview(host: Host, call: ToolCall) -> Place:
@@ -90,7 +106,7 @@ def place_without_preview(host: Host, call: ToolCall) -> Place:
 
 
 async def _has_previews(host: Host, call: ToolCall) -> bool:
-    if _REDACTED in str(call.arguments):
+    if any(one in str(call.arguments) for one in _STAND_INS):
         raise BadInput(f"an argument of {call.server}.{call.tool} stands for a hidden value: give the value itself")
     tools = await host.tools(call.server)
     tool = next((one for one in tools if one.name == call.tool), None)
@@ -104,16 +120,16 @@ async def _has_previews(host: Host, call: ToolCall) -> bool:
     return tool.kind == "changes"
 
 
-async def _preview(host: Host, call: ToolCall) -> Preview:
+async def _preview(host: Host, call: ToolCall, on_progress: Callable[[str], None] | None) -> Preview:
     asked = {"tool": call.tool, "arguments": call.arguments}
-    result = await host.call(call.server, PREVIEW_TOOL, asked, fresh=True)
+    result = await host.call(call.server, PREVIEW_TOOL, asked, fresh=True, on_progress=on_progress)
     try:
         preview = Preview.from_dict(result.data, what=f"the preview of {call.server}.{call.tool}")
     except BadInput as error:
         raise ProtocolFault(str(error)) from error
     # What is shown and what is approved must be one: a server could show one change under another's digest. Hidden
     # secrets make that check impossible; the digest then rests on the server's word.
-    hidden = _REDACTED in str(result.data)
+    hidden = _STAND_INS[0] in str(result.data)
     own = preview.change.digest(preview.place, preview.call) == preview.digest
     if preview.call.tool != call.tool or not (own or hidden):
         raise ProtocolFault(

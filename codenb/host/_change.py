@@ -15,17 +15,26 @@ from mcp_types import CallToolResult
 from codenb.errors import NotApproved, ServerError
 from codenb.host._elicit import Approve, Consent
 from codenb.host._faults import is_answer
+from codenb.host._progress import Listener
 from codenb.host._results import wire
 
 if TYPE_CHECKING:
     from codenb.host._listing import ToolInfo
     from codenb.host._peer import Peer
+    from codenb.host._progress import OnProgress
     from codenb.host._records import Entry
     from codenb.models.change import ToolCall
 
 
 async def changed(
-    entry: Entry, peer: Peer, info: ToolInfo, call: ToolCall, approve: Approve, *, timeout_s: float
+    entry: Entry,
+    peer: Peer,
+    info: ToolInfo,
+    call: ToolCall,
+    approve: Approve,
+    *,
+    timeout_s: float,
+    on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Make a change.
 
@@ -35,22 +44,24 @@ async def changed(
         info: The tool.
         call: What is called.
         approve: Decides.
-        timeout_s: How long the server may take, the approver's thinking not counted.
+        timeout_s: How long the server may take, the approver's thinking not counted, and anew from the approval.
+        on_progress: Gets what the server says it is doing.
 
     Returns:
         The answer as JSON data.
     """
     what = f"{call.server}.{call.tool}"
     deadline = asyncio.timeout(timeout_s)
-    consent = Consent(call, approve, deadline)
+    consent = Consent(call, approve, deadline, timeout_s)
+    listener = Listener(on_progress, peer.redactor)
     connection = peer.own_connection(consent)
 
     async def send(client: Client) -> CallToolResult:
         if info.kind != "changes" and not await consent.without_preview():
-            raise NotApproved(f"{call} was not approved: nothing was sent")
+            raise NotApproved(f"{what} was not approved: nothing was sent")
         entry.in_doubt = True
         try:
-            return await client.call_tool(call.tool, call.arguments)
+            return await client.call_tool(call.tool, call.arguments, progress_callback=listener)
         except MCPError as error:
             entry.in_doubt = not is_answer(error)
             raise
@@ -60,7 +71,7 @@ async def changed(
         raw, entry.bytes = wire(answer, limit=peer.limit, what=what)
         entry.in_doubt = False
     except BaseException as error:
-        if not consent.approved and (consent.asked or peer.builtin):
+        if not consent.approved and (consent.asked or (peer.builtin and not peer.settings.auto_approve)):
             entry.in_doubt = False  # a server that asks, or is ours, has changed nothing before it was told yes
         if consent.failure and isinstance(error, Exception):
             raise consent.failure from None
@@ -68,9 +79,10 @@ async def changed(
             raise type(error)(f"{error}; whether it was changed is unknown: look before you try again") from error
         raise
     finally:
+        listener.end()
         connection.end(spare=entry.in_doubt)
     if consent.failure:
         raise consent.failure
     if raw.get("isError") and consent.asked and not consent.approved:
-        raise NotApproved(f"{call} was not approved: nothing was changed")
+        raise NotApproved(f"{what} was not approved: nothing was changed")
     return raw

@@ -57,10 +57,11 @@ class Consent:
         failure: What the approver raised; the server was told no.
     """
 
-    def __init__(self, call: ToolCall, approve: Approve, deadline: asyncio.Timeout) -> None:
+    def __init__(self, call: ToolCall, approve: Approve, deadline: asyncio.Timeout, timeout_s: float) -> None:
         self._call = call
         self._approve = approve
         self._deadline = deadline
+        self._timeout_s = timeout_s
         self._answers: dict[str, Answered] = {}
         self._one_at_a_time = asyncio.Lock()
         self.asked = False
@@ -100,6 +101,8 @@ class Consent:
                 return Answered(approve=False)
         answered = answer if isinstance(answer, Answered) else Answered(approve=answer is True)
         self.approved = self.approved or answered.approve
+        if answered.approve:  # planning may have taken long; carrying it out has the whole time
+            self._until(asyncio.get_running_loop().time() + self._timeout_s)
         return answered
 
     @contextmanager

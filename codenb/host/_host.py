@@ -28,6 +28,7 @@ from codenb.host._elicit import Approve
 from codenb.host._listing import Prompts, Resources, Servers, ToolInfo, Tools
 from codenb.host._offers import prompts_of, resources_of
 from codenb.host._peer import Factory, Peer
+from codenb.host._progress import Listener, OnProgress
 from codenb.host._pulse import Pulse
 from codenb.host._records import Calls, Entry, Recorder
 from codenb.host._results import prompt_result, resource_result, tool_result, wire
@@ -127,6 +128,7 @@ class Host:
         *,
         timeout_s: float | None = None,
         fresh: bool = False,
+        on_progress: OnProgress | None = None,
     ) -> ToolResult:
         """Call a tool that changes nothing.
 
@@ -134,8 +136,9 @@ class Host:
             server: Name of the server.
             tool: Name of the tool.
             arguments: The tool's own, as JSON data.
-            timeout_s: Seconds; the server's setting by default.
+            timeout_s: Seconds; the server's setting by default, and anew whenever it says what it is doing.
             fresh: Whether an answer kept from before will not do.
+            on_progress: Gets what the server says it is doing, a line each.
 
         Raises:
             UnknownServer: No server of that name; the message names the nearest.
@@ -148,9 +151,16 @@ class Host:
         # Not validated: arguments that are no JSON data are reported, and recorded, like anything else that is wrong.
         call = ToolCall.model_construct(server=server, tool=tool, arguments=dict(arguments or {}))
         entry = Entry("tool", server, tool, {"arguments": call.arguments}, fresh=fresh)
-        return await self._recorded(entry, lambda entry: self._answered(entry, call, timeout_s))
+        return await self._recorded(entry, lambda entry: self._answered(entry, call, timeout_s, on_progress))
 
-    async def change(self, call: ToolCall, approve: Approve, *, timeout_s: float | None = None) -> ToolResult:
+    async def change(
+        self,
+        call: ToolCall,
+        approve: Approve,
+        *,
+        timeout_s: float | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> ToolResult:
         """Call a tool that changes something: the one door for changes, and never sent twice.
 
         A server of codenb's kind asks for the approval of its preview; any other is called only after `approve` said
@@ -160,7 +170,9 @@ class Host:
             call: What is called.
             approve: Asked before anything changes; anything but yes is no.
             timeout_s: Seconds; by default `change_timeout_s` under `[limits]`, which a server gives itself, and a
-                little more, because giving up before the server does leaves a doubt that nobody needs.
+                little more, because giving up before the server does leaves a doubt that nobody needs. It begins
+                anew with the approval.
+            on_progress: Gets what the server says it is doing, a line each.
 
         Raises:
             ChangesOff: `CODENB_READ_ONLY` is set; nobody was asked.
@@ -170,7 +182,7 @@ class Host:
             DeadlineExceeded: Likewise.
         """
         entry = Entry("tool", call.server, call.tool, {"arguments": call.arguments}, fresh=True)
-        return await self._recorded(entry, lambda entry: self._changed(entry, call, approve, timeout_s))
+        return await self._recorded(entry, lambda entry: self._changed(entry, call, approve, timeout_s, on_progress))
 
     async def tools(self, server: str | None = None) -> Tools:
         """The tools of one server, or of all; of all, a server that fails is named in `problems`."""
@@ -256,7 +268,9 @@ class Host:
         with self._pulse.beating():
             return await self._recorder.record(entry, do)
 
-    async def _answered(self, entry: Entry, call: ToolCall, timeout_s: float | None) -> ToolResult:
+    async def _answered(
+        self, entry: Entry, call: ToolCall, timeout_s: float | None, on_progress: OnProgress | None
+    ) -> ToolResult:
         started = time.perf_counter()
         canonical_json(call.arguments)
         peer = self._peer(call.server)
@@ -265,15 +279,29 @@ class Host:
         await self._load_checker()
         if not info.callable:
             raise NotApproved(_needs_approval(info, call, self._redactor))
-        answer = await peer.ask(
-            f"{call.server}.{call.tool}",
-            lambda client: client.call_tool(call.tool, call.arguments),
-            asyncio.timeout_at(until),
-        )
+        deadline = asyncio.timeout_at(until)
+        listener = Listener(on_progress, self._redactor)
+        if timeout_s is None:
+            listener.extends(deadline, wait_s=peer.timeout_s, at_most_s=peer.change_timeout_s)
+        try:
+            answer = await peer.ask(
+                f"{call.server}.{call.tool}",
+                lambda client: client.call_tool(call.tool, call.arguments, progress_callback=listener),
+                deadline,
+            )
+        finally:
+            listener.end()
         raw, entry.bytes = wire(answer, limit=peer.limit, what=f"{call.server}.{call.tool}")
         return await self._read_as(tool_result, entry, call.tool, raw, started)
 
-    async def _changed(self, entry: Entry, call: ToolCall, approve: Approve, timeout_s: float | None) -> ToolResult:
+    async def _changed(
+        self,
+        entry: Entry,
+        call: ToolCall,
+        approve: Approve,
+        timeout_s: float | None,
+        on_progress: OnProgress | None,
+    ) -> ToolResult:
         started = time.perf_counter()
         canonical_json(call.arguments)
         peer = self._peer(call.server)
@@ -281,7 +309,8 @@ class Host:
             raise ChangesOff("changes are off everywhere: CODENB_READ_ONLY is set; unset it to change something")
         info = await peer.tool(call.tool, asyncio.get_running_loop().time() + peer.timeout_s)
         await self._load_checker()
-        raw = await changed(entry, peer, info, call, approve, timeout_s=timeout_s or peer.change_timeout_s)
+        wait_s = timeout_s or peer.change_timeout_s
+        raw = await changed(entry, peer, info, call, approve, timeout_s=wait_s, on_progress=on_progress)
         try:
             return await self._read_as(tool_result, entry, call.tool, raw, started)
         except CodenbError as error:

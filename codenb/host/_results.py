@@ -15,6 +15,7 @@ from codenb.errors import (
     AccessError,
     AnswerTooLarge,
     ChangeError,
+    ChangeFailed,
     CodenbError,
     ToolError,
 )
@@ -171,16 +172,29 @@ def _content(part: dict[str, Any]) -> Content:
 
 
 def _said_no(raw: dict[str, Any], redactor: Redactor) -> CodenbError:
-    message = (
-        one_line(redactor.text(" ".join(_texts(raw.get("content", ())))))
-        or "the tool reported an error and gave no reason"
-    )
+    texts = _texts(raw.get("content", ()))
     told = (raw.get("_meta") or {}).get("codenb/error")
     told = told if isinstance(told, dict) else {}
+    tried = told.get("status") in _TRIED
+    report = (
+        texts.pop() if tried and len(texts) > 1 else None
+    )  # what our servers add to the line that says what happened
+    message = one_line(redactor.text(" ".join(texts))) or "the tool reported an error and gave no reason"
     error = _named(told.get("type"), message)
-    if told.get("status") in _TRIED:
+    if tried:
         error.outcome = told["status"]
+        error.reference = told["reference"] if isinstance(told.get("reference"), str) else None
+    if isinstance(error, ChangeFailed) and report is not None:
+        error.answer = redactor.value(_json(report))
     return error
+
+
+def _json(text: str) -> Any:
+    """A text as the JSON value that it is, else as itself."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _named(name: Any, message: str) -> CodenbError:

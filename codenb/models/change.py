@@ -16,6 +16,8 @@ from codenb.models.target import Entity, Place
 from codenb.redaction import redactor
 from codenb.views import Badge, Block, Code, Diff, Field, Text, Tone, View
 
+_ARGUMENT_CHARS, _ARGUMENT_SHOWN = 400, 80
+
 
 class ToolCall(Model):
     """A tool and its arguments, not yet called."""
@@ -26,7 +28,7 @@ class ToolCall(Model):
 
     def __str__(self) -> str:
         arguments = redactor().value(self.arguments)  # a call is shown in cells and reports, which are copied further
-        shown = ", ".join(f"{key}={value!r}" for key, value in arguments.items() if value is not None)
+        shown = ", ".join(f"{key}={_short(value)}" for key, value in arguments.items() if value is not None)
         return f"{self.server}.{self.tool}({shown})"
 
     def view(self) -> View:
@@ -216,6 +218,9 @@ class Preview(Answered):
         ]
         if self.refusal:
             blocks.append(Text(self.refusal, Tone.WARN))
+        blocks += [Text(note, Tone.WARN) for note in change.notes]
+        if change.auto_approved_by and not change.destructive:
+            blocks.append(Field("approval", f"not asked for: auto_approve names {change.auto_approved_by}", Tone.WARN))
         if change.owner:
             note = f": {change.owner.note}" if change.owner.note else ""
             blocks.append(Field("owner", f"{change.owner.manager}{note}", Tone.WARN))
@@ -257,6 +262,21 @@ class Proposal(Model):
     group: str | None = None
     offered: bool = True
     problem: str | None = None
+    _raw: Callable[[], ToolCall] | None = PrivateAttr(default=None)
+
+    def sent_as(self, call: ToolCall) -> Self:
+        """The same proposal, made by this call, whose secrets `call` shows as something else.
+
+        Only `sent` has it: it is in no output, file or copy of the data, and the proposal cannot be pickled.
+        """
+        made = self.model_copy()
+        made._raw = lambda: call  # noqa: SLF001  its own; a function shows nothing of what it holds, however it is printed
+        return made
+
+    @property
+    def sent(self) -> ToolCall:
+        """The call as it has to be sent."""
+        return self._raw() if self._raw else self.call
 
     @property
     def destructive(self) -> bool:
@@ -423,20 +443,37 @@ class Outcome(Answered):
             blocks.append(Field(verb, f"{self.decision.decider}, through {self.decision.approver}"))
         if self.duration_ms is not None:
             blocks.append(Field("took", f"{self.duration_ms / 1000:.1f} s"))
+        if self.undo:
+            blocks.append(Field("undo", str(self.undo)))
+        if self.status == "failed" and self.answer is not None:  # how far it came matters more than the state
+            blocks.append(self._answered())
         if self.before is not None or self.after is not None:
             blocks.append(Diff(as_yaml(self.before), as_yaml(self.after), caption="before and after"))
-        elif self.answer is not None:  # nothing was verified, so this is all that is known of it
-            text = self.answer if isinstance(self.answer, str) else as_yaml(self.answer)
-            blocks.append(Code(text, caption=f"what {self.call.server} answered"))
+        elif self.answer is not None and self.status != "failed":  # nothing was verified: all that is known of it
+            blocks.append(self._answered())
         badges = [Badge(self.status, OUTCOME_TONES[self.status])]
         if self.pending:
             badges.append(Badge("waiting for an approval", Tone.WARN))
         return View(title=self.summary or str(self.call), badges=badges, blocks=blocks)
 
+    def _answered(self) -> Code:
+        text = self.answer if isinstance(self.answer, str) else as_yaml(self.answer)
+        return Code(text, caption=f"what {self.call.server} answered")
+
 
 def call_digest(place: Place, call: ToolCall) -> str:
     """What an approval of a call without preview is bound to: the place and the call itself."""
     return digest({"place": place.identity, "server": call.server, "tool": call.tool, "arguments": call.arguments})
+
+
+def _short(value: JsonValue) -> str:
+    """One argument as a call shows it; a whole manifest is in the diff, and not in a line."""
+    if isinstance(value, list):
+        return f"[{', '.join(_short(item) for item in value)}]"
+    shown = repr(value)
+    if len(shown) <= _ARGUMENT_CHARS:
+        return shown
+    return f"{shown[:_ARGUMENT_SHOWN]}… ({len(shown):,} characters)"
 
 
 def unified_diff(before: str, after: str) -> str:

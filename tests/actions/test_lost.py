@@ -31,13 +31,14 @@ async def test_a_server_killed_after_the_write_is_found_to_have_made_it(stdio_ho
         outcomes = await execute(host, [proposal], demo_policy())
 
         assert [one.status for one in outcomes] == ["verified"]
-        assert "answer was lost" in outcomes[0].message
+        assert "all of it was applied" in outcomes[0].message
+        assert outcomes[0].undo == proposal.undo
         assert shop.get()["writes"] == 1
         assert writes_asked(host) == ["unknown"]
 
 
-async def test_a_server_killed_before_the_write_leaves_it_unknown(stdio_host: Any, shop: Any) -> None:
-    """The approval was used up and nothing was written: no claim is made, and the next step is not tried."""
+async def test_a_server_killed_before_the_write_is_found_not_to_have_made_it(stdio_host: Any, shop: Any) -> None:
+    """The approval was used up and nothing was written: that is read back and said, and the next step is not tried."""
     async with stdio_host() as host:
         proposal = await propose(host, WEB_TO_SIX)
         assert proposal.success is not None
@@ -47,9 +48,10 @@ async def test_a_server_killed_before_the_write_leaves_it_unknown(stdio_host: An
 
         outcomes = await execute(host, [proposal.model_copy(update={"success": soon}), next_step], demo_policy())
 
-        assert [one.status for one in outcomes] == ["unknown", "refused"]
+        assert [one.status for one in outcomes] == ["failed", "refused"]
         assert "stopped while it carried this out" in outcomes[0].message
-        assert "wanted == 6: it is 3" in outcomes[0].message
+        assert "nothing was applied" in outcomes[0].message
+        assert outcomes[0].undo is None
         assert shop.get()["writes"] == 0
         assert outcomes.exit_code == 1
         assert writes_asked(host) == ["unknown"]
