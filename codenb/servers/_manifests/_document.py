@@ -34,6 +34,7 @@ class Problem:
         line: From 1; None where the whole file is meant.
         column: From 1; None where it is not known.
         severity: How bad.
+        source: The line; of a file with a Secret in it its key only.
     """
 
     rule: str
@@ -42,6 +43,7 @@ class Problem:
     line: int | None = None
     column: int | None = None
     severity: Severity = Severity.HIGH
+    source: str = ""
 
     @property
     def unread(self) -> bool:

@@ -24,6 +24,8 @@ SUFFIXES = (".yaml", ".yml", ".json")
 MOST_FILES = 5_000
 MOST_DOCUMENTS = 20_000
 MOST_BYTES_TOGETHER = 64 * 1024 * 1024
+_MOST_NAMED = 5
+_OTHERS = (".tf.json", ".tfvars.json")
 _LEFT_OUT = {"node_modules", "__pycache__", "__MACOSX"}
 _OF_DATA = {"kubernetes/no-object", "yaml/boolean-key", "yaml/tag", "yaml/number", "yaml/key"}
 _KUSTOMIZATION = ("kustomization.yaml", "kustomization.yml", "Kustomization")
@@ -53,7 +55,7 @@ def read(items: Sequence[str], roots: Roots) -> Manifests:
         if path.is_dir():
             reading.folder(path, item)
         else:
-            reading.file(path, _printable(item))
+            reading.file(path, printable(item))
     return reading.result()
 
 
@@ -68,10 +70,15 @@ class _Reading:
     notes: list[str] = field(default_factory=list)
     digests: list[str] = field(default_factory=list)
     size: int = 0
+    left_out: list[str] = field(default_factory=list)
     seen: set[tuple[int, int]] = field(default_factory=set)
 
     def result(self) -> Manifests:
         digest = hashlib.sha256("\n".join([*self.digests, *map(str, self.problems)]).encode("utf-8", "replace"))
+        if self.left_out:
+            more = f" and {len(self.left_out) - _MOST_NAMED} more" if len(self.left_out) > _MOST_NAMED else ""
+            shown = ", ".join(self.left_out[:_MOST_NAMED])
+            self.notes.append(f"left out, for they hold no Kubernetes object: {shown}{more}")
         documents, problems, files = tuple(self.documents), tuple(self.problems), tuple(self.files)
         return Manifests(documents, problems, files, tuple(dict.fromkeys(self.notes)), digest.hexdigest())
 
@@ -79,7 +86,7 @@ class _Reading:
         """Take over what one file or text held."""
         self.digests.append(read.digest)
         if in_folder and not _any_object(read):
-            self.notes += [f"{file} holds no Kubernetes object: left out" for file in read.files]
+            self.left_out += read.files
             return
         room = MOST_DOCUMENTS - len(self.documents)
         self.documents += read.documents[:room]
@@ -113,37 +120,37 @@ class _Reading:
             count += 1
             if count > MOST_FILES:
                 said = f"there are more than {MOST_FILES:,} manifests in this folder: the rest was not read"
-                self._unread("read/too-many", said, _named(item, ""))
+                self._unread("read/too-many", said, named(item, ""))
                 return
-            self.file(path, _named(item, relative), in_folder=True)
+            self.file(path, named(item, relative), in_folder=True)
         if not count:
-            self.notes.append(f"{_named(item, '')} has no {', '.join(f'*{suffix}' for suffix in SUFFIXES)}")
+            self.notes.append(f"{named(item, '')} has no {', '.join(f'*{suffix}' for suffix in SUFFIXES)}")
 
     def _walk(self, folder: Path, item: str, relative: str) -> Iterator[tuple[Path, str]]:
         """Every manifest of a folder, in order; each folder once, however many links lead to it."""
         open_folders = [(folder, relative)]
         while open_folders:
             current, inside = open_folders.pop()
-            entries = self._entries(current, _named(item, inside))
+            entries = self._entries(current, named(item, inside))
             if entries is None:
                 continue
             names = {name for name, _ in entries}
             if "Chart.yaml" in names and "templates" in names:
                 said = "this is a Helm chart, whose templates were not rendered: validate what `helm template` writes"
-                self._unread("read/helm-chart", said, _named(item, inside))
+                self._unread("read/helm-chart", said, named(item, inside))
                 continue
-            patches = self._patches(current, names, _named(item, inside))
+            patches = self._patches(current, names, named(item, inside))
             deeper: list[tuple[Path, str]] = []
             for name, path in entries:
                 below = f"{inside}/{name}" if inside else name
                 if name.startswith(".") or name in _LEFT_OUT or name in _KUSTOMIZATION or name in patches:
                     continue
-                target = self._inside(path, _named(item, below))
+                target = self._inside(path, named(item, below))
                 if target is None:
                     continue
                 if target.is_dir():
                     deeper.append((target, below))
-                elif name.endswith(SUFFIXES):
+                elif name.endswith(SUFFIXES) and not name.endswith(_OTHERS):
                     yield target, below
             open_folders += reversed(deeper)
 
@@ -213,15 +220,15 @@ def _any_object(read: Manifests) -> bool:
     return meant or any(problem.rule not in _OF_DATA for problem in read.problems)
 
 
-def _named(item: str, relative: str) -> str:
+def named(item: str, relative: str) -> str:
     """A file of a folder as the caller would name it."""
     base = item.rstrip("/") or "/"
     if not relative:
-        return _printable(base)
-    return _printable(relative if base == "." else f"{'' if base == '/' else base}/{relative}")
+        return printable(base)
+    return printable(relative if base == "." else f"{'' if base == '/' else base}/{relative}")
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     """A name that can be written anywhere; file names may hold bytes that are no text."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 

@@ -6,6 +6,7 @@ import codecs
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from codenb.models import Severity
 from codenb.servers._manifests._compose import composed, template_place
@@ -20,6 +21,8 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _MARK = "\ufeff"
+_SECRET = re.compile(r"kind[\"']?\s*:\s*[\"']?Secret\b")
+_LONGEST_LINE = 500
 _PAIR = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 
 
@@ -45,7 +48,9 @@ def parse(text: str | bytes, file: str = "<text>") -> Manifests:
         rule, said = decoded
         return Manifests(problems=(_problem(rule, said, file),), files=(file,), digest=digest)
     documents, problems, notes = _read(decoded.removeprefix(_MARK), file)
-    return Manifests(tuple(documents), tuple(problems), (file,), tuple(notes), digest)
+    lines = BREAKS.split(decoded.removeprefix(_MARK)) if problems else []
+    shown = tuple(replace(one, source=_source(lines, one.line, decoded)) for one in problems)
+    return Manifests(tuple(documents), shown, (file,), tuple(notes), digest)
 
 
 def _read(text: str, file: str) -> tuple[list[Document], list[Problem], list[str]]:
@@ -85,6 +90,17 @@ def _members(node: Node) -> Iterator[Node]:
             yield from _members(item)
     else:
         yield node
+
+
+def _source(lines: list[str], line: int | None, text: str) -> str:
+    """A line to show; where the file has a Secret in it, nothing behind the key, since what is data cannot be told."""
+    if line is None or line > len(lines):
+        return ""
+    shown = lines[line - 1][:_LONGEST_LINE].encode("utf-8", "replace").decode()
+    if not _SECRET.search(text):
+        return shown
+    key, colon, _ = shown.partition(":")
+    return f"{key}{colon} <redacted>" if colon else "<redacted>"
 
 
 def _decoded(raw: bytes) -> str | tuple[str, str]:
