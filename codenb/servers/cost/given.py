@@ -91,10 +91,11 @@ def _written(text: str, book: PriceBook, roots: Roots | None, nodes: int | None)
 
 def _read(manifests: Manifests, nodes: int | None) -> Demand:
     """Manifests; a file that could not be read may hold anything, so it makes the total a lower bound."""
-    if not manifests.documents:
+    found = [one.data for one in manifests.documents if _is_object(one.data)]
+    if not found:
         why = f": {manifests.problems[0].message}" if manifests.problems else ""
         raise BadInput(f"there is no Kubernetes object in it{why}: give manifests, a plan's JSON or items")
-    made = _objects([one.data for one in manifests.documents], nodes)
+    made = _objects(found, nodes)
     unread = tuple(
         f"{one.file}{f':{one.line}' if one.line else ''}: {one.message}"
         for one in manifests.problems
