@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field as Setting
 from pydantic import JsonValue
 
 from codenb.models._base import Answered, Model
-from codenb.views import Badge, Block, Field, Table, Tone, View
+from codenb.models._yaml import as_yaml
+from codenb.views import Badge, Block, Diff, Field, Fold, Table, Text, Tone, View
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PlanAction = Literal["create", "update", "replace", "delete", "read", "forget", "no-op"]
+
+ACTION_TONES: dict[str, Tone] = {
+    "create": Tone.GOOD,
+    "update": Tone.WARN,
+    "replace": Tone.BAD,
+    "delete": Tone.BAD,
+    "read": Tone.INFO,
+    "forget": Tone.WARN,
+    "no-op": Tone.PLAIN,
+}
+
+_ROWS = 200
+_DIFFS = 50
+_NAMED = 6
+_SHORT = 120
 
 
 class ResourceChange(Model):
@@ -42,7 +60,22 @@ class ResourceChange(Model):
     cost_usd_month: float | None = None
 
     def view(self) -> View:
-        return View(title=f"{self.action} {self.address}", subtitle=self.reason)
+        return View(
+            title=f"{self.action} {self.address}",
+            badges=[Badge(self.action, ACTION_TONES[self.action])],
+            subtitle=_because(self),
+            blocks=_diffs([self]),
+        )
+
+    @property
+    def what(self) -> str:
+        """The attributes that differ, where it is changed and not only made or destroyed."""
+        if not (isinstance(self.before, dict) and isinstance(self.after, dict)):
+            return ""
+        names = dict.fromkeys([*self.before, *self.after])
+        differ = [name for name in names if not name.startswith("(") and self.before.get(name) != self.after.get(name)]
+        more = [f"and {len(differ) - _NAMED} more"] if len(differ) > _NAMED else []
+        return ", ".join([*differ[:_NAMED], *more])
 
 
 class TerraformPlan(Answered):
@@ -102,11 +135,55 @@ class TerraformPlan(Answered):
         return pd.DataFrame(self.rows())
 
     def view(self) -> View:
-        badges = [Badge(f"{count} to {action}", Tone.INFO) for action, count in self.counts.items() if count]
-        rows = [[one.action, one.address, ", ".join(one.replaced_by), one.cost_usd_month] for one in self.changes]
-        blocks: list[Block] = [
-            Field("workspace", self.workspace),
-            Field("plan", self.plan_id),
-            Table(["action", "resource", "replaced because of", "USD a month"], rows, caption="what would happen"),
-        ]
+        badges = [Badge(f"{count} to {action}", ACTION_TONES[action]) for action, count in self.counts.items()]
+        blocks: list[Block] = [Field("workspace", self.workspace), Field("by", self.program)]
+        if self.plan_id:
+            blocks.append(Field("plan", self.plan_id))
+        if self.cost_usd_month:
+            note = f" ({self.cost_note})" if self.cost_note else ""
+            blocks.append(Field("cost", f"{self.cost_usd_month:+.2f} USD a month{note}"))
+        elif self.cost_note:
+            blocks.append(Field("cost", self.cost_note))
+        blocks += [Text(note, Tone.WARN) for note in self.notes]
+        if self.changes:
+            blocks.append(_table(self.changes, "what would happen"))
+            blocks.append(Fold("values", View(title="values", blocks=[*_diffs(self.changes)])))
+        if self.outputs:
+            rows = [[name, _short(value)] for name, value in self.outputs.items()]
+            blocks.append(Table(["output", "would be"], rows[:_ROWS], caption="outputs", cut=max(0, len(rows) - _ROWS)))
+        if not self.to_change:
+            blocks.append(Text("Nothing to change: all is as configured.", Tone.GOOD))
+        if self.drift:
+            blocks.append(_table(self.drift, "changed outside of it since it last looked"))
         return View(title=f"Plan of {self.workspace}", badges=badges, blocks=blocks)
+
+
+def _table(changes: Sequence[ResourceChange], caption: str) -> Table:
+    rows: list[list[str | int | float | Badge | None]] = [
+        [Badge(one.action, ACTION_TONES[one.action]), one.address, one.what, _because(one), one.cost_usd_month]
+        for one in changes[:_ROWS]
+    ]
+    columns = ["action", "resource", "attributes", "because", "USD a month"]
+    if not any(one.cost_usd_month for one in changes):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    return Table(columns, rows, caption=caption, cut=max(0, len(changes) - _ROWS))
+
+
+def _because(one: ResourceChange) -> str:
+    if one.replaced_by:
+        return f"{', '.join(one.replaced_by)} cannot be changed in place"
+    return one.reason.replace("_", " ")
+
+
+def _diffs(changes: Sequence[ResourceChange]) -> list[Block]:
+    shown = [one for one in changes if one.before != one.after][:_DIFFS]
+    return [Diff(_yaml(one.before), _yaml(one.after), caption=f"{one.action} {one.address}") for one in shown]
+
+
+def _yaml(value: JsonValue) -> str:
+    return "" if value is None else as_yaml(value)
+
+
+def _short(value: JsonValue) -> str:
+    text = "removed" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHORT else f"{text[:_SHORT]}..."

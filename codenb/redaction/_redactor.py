@@ -20,7 +20,8 @@ from codenb.redaction._values import Span, after_scheme, harmless
 
 _PROCESS_KEY = secrets.token_bytes(32)
 _KINDS = (*(kind for kind, _, _ in FORMATS), "secret", "configured", "email", "too-deep")
-_PLACEHOLDER = re.compile(rf"<redacted:(?:{'|'.join(_KINDS)}):[0-9a-f]{{8}}>")
+# The second form is what stands for a sealed value: no secret itself, and compared by who planned with the secret.
+_PLACEHOLDER = re.compile(rf"<redacted:(?:{'|'.join(_KINDS)}):[0-9a-f]{{8}}>|hmac-sha256:[0-9a-f]{{32}}(?![0-9a-f])")
 _ROUNDS = 6
 _DEPTH = 200
 _KEY_CHARS, _KEYS = 64, 4096
@@ -76,6 +77,17 @@ class Redactor:
             Dicts and lists of the same shape; deeper than 200 levels a placeholder stands for the rest.
         """
         return self._value(value, 0)
+
+    def secrets(self, text: str) -> tuple[tuple[int, int, str], ...]:
+        """Where secrets stand in a text.
+
+        Args:
+            text: A whole file, or a part of one.
+
+        Returns:
+            Start, end and kind (`github-token`, or `secret` where only its name or place tells) of each, in order.
+        """
+        return tuple((start, end, kind_of(text[start:end])) for start, end, _ in self._spans(text))
 
     def _between(self, text: str, rounds: int = 0) -> str:
         """Redact a stretch without placeholders until nothing more is found in any of the stretches left.

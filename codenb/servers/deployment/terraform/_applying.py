@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from codenb.errors import ChangeError, ChangeFailed, CodenbError, Conflict, PreviewUsed
+from codenb.errors import ChangeFailed, CodenbError, Conflict, PreviewUsed
 from codenb.servers.deployment.terraform._explain import STALE, explained
 from codenb.servers.deployment.terraform._planned import Planned
 from codenb.servers.deployment.terraform._saved import Saved
@@ -18,6 +18,9 @@ from codenb.servers.deployment.terraform._stream import Stream
 TIMEOUT_S = 6 * 3600.0
 STOP_S = 600.0
 """An interrupted apply ends what it has begun before it leaves; killed, it would not write down what it made."""
+
+LOG_BYTES = 1024**3
+"""A provisioner that prints too much is no reason to stop half way; one that fills the disk is."""
 
 NOT_TOLD: JsonValue = "it was begun, and did not say how it ended"
 
@@ -54,20 +57,25 @@ class Applying:
             What was applied, by address.
 
         Raises:
-            Conflict: Somebody else holds the lock or changed the state; nothing was changed.
+            Conflict: Somebody else holds the lock, changed the state, or applies this plan; nothing was changed.
             ChangeFailed: It was begun and did not, or not wholly, take; `answer` says what was applied and what not.
-            PreviewUsed: Another apply of this plan was begun.
         """
         planned, stream = self.planned, self._stream()
         arguments = ["apply", "-json", "-input=false", f"-lock-timeout={self.lock_timeout_s}s", str(self.saved.plan)]
         otherwise, problem = "", None
         try:
             ran = await planned.program.run(
-                arguments, self.folder, on_line=stream.heard, timeout_s=TIMEOUT_S, log=self.saved.log, stop_s=STOP_S
+                arguments,
+                self.folder,
+                on_line=stream.heard,
+                timeout_s=TIMEOUT_S,
+                log=self.saved.log,
+                output_bytes=LOG_BYTES,
+                stop_s=STOP_S,
             )
             otherwise, problem = ran.stderr, None if ran.code == 0 else ran
         except FileExistsError as error:
-            raise PreviewUsed(f"plan {self.saved.plan_id} is being applied already: plan again") from error
+            raise Conflict(f"plan {self.saved.plan_id} is being applied already: plan again") from error
         except CodenbError as error:
             report = self._report(stream)
             raise ChangeFailed(f"{error}; {_said(report)}", report) from error
@@ -110,10 +118,10 @@ async def how_far(planned: Planned, saved: Saved, folder: Path) -> dict[str, Jso
     The program goes on without its server and writes down what it does, so its own words tell.
 
     Raises:
-        ChangeError: It is still at work.
+        PreviewUsed: It is still at work.
     """
     if await asyncio.to_thread(lambda: saved.running):
-        raise ChangeError(
+        raise PreviewUsed(
             f"{planned.program.name} is still applying {saved.plan_id} to {folder}: look again when it is done"
         )
     stream = Stream(clean=planned.secrets.text)

@@ -13,6 +13,7 @@ _SHOWN = 3
 _VARIABLE = re.compile(r'variable(?: named)? "([^"]+)"')
 _PROVIDER = re.compile(r"provider ([\w.-]+/[\w.-]+/[\w.-]+)")
 _LOCK = re.compile(r"^\s*(ID|Operation|Who|Created):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_HELD = re.compile(r"already locked: ID=(\S+)")
 
 _NOT_INITIALISED = (
     "Backend initialization required",
@@ -72,6 +73,13 @@ def _locked(errors: Sequence[Diagnostic], command: str, workspace: str) -> str:
     if not lock.get("ID"):
         said = " ".join(detail.split())[:300] or "it does not say by whom"
         return f"the state of {workspace} is locked ({said}): wait until that run is done, then try again"
+    # The http backend names the lock that it asked for, and the one that is held only in the error.
+    other = _HELD.search(detail)
+    if other and other[1] != lock["ID"]:
+        return (
+            f"the state of {workspace} is locked by another run, whose lock is {other[1]}: wait until that is done and "
+            f"try again; if it is not running any more, `{command} force-unlock {other[1]}` there"
+        )
     since = lock.get("Created", "").partition(".")[0].removesuffix(" +0000 UTC")
     what = lock.get("Operation", "").removeprefix("OperationType").lower() or "a run"
     return (

@@ -47,7 +47,7 @@ class Ran:
 
     Attributes:
         code: Exit code; negative is the signal that ended it.
-        stdout: Standard output; empty where it went to a log.
+        stdout: Standard output; empty where it went to a log or line by line to the caller.
         stderr: Standard error.
     """
 
@@ -188,7 +188,7 @@ class _Run:
                 raise
             code = process.returncode
             assert code is not None
-            stdout = "" if log else await asyncio.to_thread(_text, out)
+            stdout = "" if log or self.on_line else await asyncio.to_thread(_text, out)
             return Ran(code, stdout, await asyncio.to_thread(_text, err))
 
     async def _follow(self, process: asyncio.subprocess.Process, out: IO[bytes], err: IO[bytes]) -> None:
@@ -228,9 +228,9 @@ class _Run:
 
 
 async def _stopped(process: asyncio.subprocess.Process, stop_s: float) -> None:
-    """Interrupt it as a terminal would, so that it gives its lock back; kill what is left of it in the end."""
+    """Interrupt it as a terminal would, with all that it started, so that it gives its lock back; at last kill it."""
     with contextlib.suppress(ProcessLookupError):
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)
     leaving = asyncio.ensure_future(process.wait())
     with anyio.CancelScope(shield=True):
         deadline = asyncio.get_running_loop().time() + stop_s

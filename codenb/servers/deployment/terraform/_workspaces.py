@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from codenb.config import Settings
-from codenb.errors import BadInput, NotApproved, PreviewStale, PreviewUsed
+from codenb.errors import BadInput, ConfigError, NotApproved, PreviewStale, PreviewUsed, ToolError
 from codenb.models.change import Change, Expectation, SuccessCondition, ToolCall
 from codenb.models.plan import TerraformPlan
 from codenb.models.target import Entity
@@ -114,10 +114,15 @@ class Workspaces:
             if plan_id and not settled and not same_plan(plan_id, planned.digest):
                 raise PreviewStale(self._not_the_same(plan_id, planned))
         else:
-            await asyncio.to_thread(self._require_same_call, saved, folder, given, address, bool(settled))
-            if saved.begun and not settled:
-                raise PreviewUsed(f"plan {saved.plan_id} was applied or begun before: plan again")
-            planned = await self._read(saved, folder)
+            try:
+                await asyncio.to_thread(self._require_same_call, saved, folder, given, address, bool(settled))
+                if saved.begun and not settled:
+                    raise PreviewUsed(_used(saved))
+                planned = await self._read(saved, folder)
+            except (ConfigError, ToolError) as error:
+                if saved.plan.exists():
+                    raise
+                raise PreviewUsed(_used(saved)) from error  # it was applied and deleted while it was looked at
             given = given or await asyncio.to_thread(saved.given)
         change = await asyncio.to_thread(self._change, planned, saved, given, allowed)
         if saved.begun:
@@ -292,6 +297,10 @@ def _notes(planned: Planned) -> tuple[str, ...]:
 def _without_values(given: Mapping[str, JsonValue], sealing: Secrets) -> Callable[[str], str]:
     """Before there is a plan nobody knows which variables are sensitive, so none of their values is repeated."""
     return Secrets.of(sealing.sealer, given.values()).text
+
+
+def _used(saved: Saved) -> str:
+    return f"plan {saved.plan_id} was applied or begun before: plan again"
 
 
 async def _refused() -> JsonValue:
