@@ -89,7 +89,7 @@ def read(text: str) -> Decimal | None:
 def written(what: str, amount: Decimal) -> str:
     """An amount as people write it: `1500m` and `2` for cores, `8Gi` and `640Mi` for bytes."""
     if what.endswith("cpu"):
-        return f"{amount:f}" if amount == amount.to_integral_value() else f"{int(amount * 1000)}m"
+        return f"{int(amount)}" if amount == amount.to_integral_value() else f"{-int(-amount * 1000 // 1)}m"
     if "memory" in what or "storage" in what:
         for unit, size in (("Gi", _GIBI), ("Mi", _MEBI)):
             if amount and amount % size == 0:

@@ -20,6 +20,7 @@ from codenb.models import Target
         ("Is it safe to deploy 2.4.1?", "review"),
         ("Can we go ahead with this release?", "review"),
         ("Deploy this application optimally", "plan"),
+        ("How should this be deployed?", "plan"),
         ("How many replicas does it need?", "plan"),
     ],
 )

@@ -168,7 +168,8 @@ async def test_it_abstains_without_what_it_is_asked_about(snapshot, workload):
 async def test_it_answers_what_is_wrong_only(kind):
     """Nobody left to vote: the circle says so instead of inventing an answer."""
     seen = bundle(state())
-    opinions = [await expert.opine(question("checkout", kind=kind), seen) for expert in embedded()]
+    circle = [expert for expert in embedded() if expert.name in ("rules", "changes")]
+    opinions = [await expert.opine(question("checkout", kind=kind), seen) for expert in circle]
 
     assert consensus(opinions, kind=kind, vocabulary_size=vocabulary_size(kind)).status == "INSUFFICIENT"
 

@@ -122,7 +122,7 @@ def test_text_in_a_log_changes_nothing():
 
 def test_equal_proposals_of_two_experts_are_one_call():
     """`rules` and `changes` both propose to roll back: the same call, in one group of alternatives."""
-    rules, changes = ({str(it.call): it for it in one.changes} for one in answers("oom")[0].opinions)
+    rules, changes, _ = ({str(it.call): it for it in one.changes} for one in answers("oom")[0].opinions)
 
     (shared,) = rules.keys() & changes.keys()
     assert rules[shared].success == changes[shared].success
