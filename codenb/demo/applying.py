@@ -68,8 +68,8 @@ def _refuse_conflicts(others: list[Obj], changed: Fields, write: Write) -> None:
     found = [
         (_manager(entry), path)
         for entry in sorted(others, key=lambda entry: str(entry["manager"]))
-        # A manager's own update, as a scale by the same program, is its to change again.
-        if entry["manager"] != write.manager
+        # What the same program set by an update is its to change again; what it set through a subresource is not.
+        if entry["manager"] != write.manager or entry.get("subresource", "") != write.subresource
         for path in fieldset.paths(fieldset.common(entry["fieldsV1"], changed))
     ]
     if found:

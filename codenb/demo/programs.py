@@ -129,7 +129,8 @@ class Registry:
     """The images that can be pulled and what they do.
 
     Args:
-        images: Repository to its tags. A repository that is not here has every tag.
+        images: Repository to its tags. A repository that is not here has every tag, unless its host is under
+            `.invalid`, a name that no resolver knows (RFC 6761).
         programs: Searched in order.
     """
 
@@ -140,13 +141,17 @@ class Registry:
     def pull_error(self, image: str) -> str:
         """Why an image cannot be pulled, in containerd's words; empty where it can."""
         repository, tag = _split(image)
+        full = _full(image)
+        failed = f'failed to pull and unpack image "{full}": failed to resolve reference "{full}":'
+        host, _, path = repository.partition("/")
+        name = host.partition(":")[0]
+        if name.endswith(".invalid"):
+            asked = f"https://{host}/v2/{path}/manifests/{tag}"
+            why = f'failed to do request: Head "{asked}": dial tcp: lookup {name} on 10.96.0.10:53: no such host'
+            return f"rpc error: code = Unknown desc = {failed} {why}"
         if repository not in self._images or tag in self._images[repository]:
             return ""
-        full = _full(image)
-        return (
-            f'rpc error: code = NotFound desc = failed to pull and unpack image "{full}": failed to resolve reference '
-            f'"{full}": {full}: not found'
-        )
+        return f"rpc error: code = NotFound desc = {failed} {full}: not found"
 
     def program(self, image: str) -> Program:
         """What a container of an image does."""

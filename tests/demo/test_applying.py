@@ -140,14 +140,26 @@ def test_a_dry_run_is_merged_and_refused_as_the_apply_itself_and_keeps_nothing(h
     assert owners(kept, "f:spec", "f:replicas") == [("codenb", "Apply")]
 
 
-@pytest.mark.parametrize("path", [WEB, f"{WEB}/scale"])
-def test_a_managers_own_update_is_no_conflict_for_its_next_apply(http_, apply, manifest, path):
-    """A tool that scales and deploys under one name does not stand in its own way."""
+def test_a_managers_own_update_is_no_conflict_for_its_next_apply(http_, apply, manifest):
+    """A tool that patches and deploys under one name does not stand in its own way."""
     apply(manifest(replicas=2))
-    http_("PATCH", f"{path}?fieldManager=codenb", {"spec": {"replicas": 6}}, kind=MERGE)
+    http_("PATCH", f"{WEB}?fieldManager=codenb", {"spec": {"replicas": 6}}, kind=MERGE)
     status, after = apply(manifest(replicas=2))
     assert (status, after["spec"]["replicas"]) == (200, 2)
     assert owners(after, "f:spec", "f:replicas") == [("codenb", "Apply")]
+
+
+def test_a_scale_is_a_conflict_for_the_next_apply_even_of_the_same_manager(http_, apply, manifest):
+    """The first lesson of everybody who scales by hand what is applied: the subresource is an owner of its own."""
+    apply(manifest(replicas=2), manager="kubectl")
+    http_("PATCH", f"{WEB}/scale?fieldManager=kubectl", {"spec": {"replicas": 6}}, kind=MERGE)
+    status, body = apply(manifest(replicas=2), manager="kubectl")
+    assert status == 409
+    assert body["message"] == (
+        'Apply failed with 1 conflict: conflict with "kubectl" with subresource "scale" using apps/v1: .spec.replicas'
+    )
+    status, after = apply(manifest(replicas=2), manager="kubectl", query="&force=true")
+    assert (status, after["spec"]["replicas"]) == (200, 2)
 
 
 def test_what_is_no_longer_applied_goes_unless_somebody_else_applies_it_too(apply):
@@ -361,6 +373,33 @@ def test_an_apply_where_another_kind_of_resource_is_meant_is_refused(http_, appl
     scale = {"apiVersion": "autoscaling/v1", "kind": "Scale", "spec": {"replicas": 1}}
     assert apply(scale, path=f"{SHOP}/cart/scale")[0] == 501
     assert apply({}, path="/apis/example.com/v1/namespaces/shop/widgets/w")[0] == 404
+
+
+BAD_IMAGES = {
+    "registry.example/shop/cart:9.9.9": "registry.example/shop/cart:9.9.9: not found",
+    "registry.invalid/web:1.0": "lookup registry.invalid on 10.96.0.10:53: no such host",
+}
+
+
+@pytest.mark.parametrize("image", BAD_IMAGES)
+def test_a_new_deployment_of_a_bad_image_stalls_with_its_event(world, http_, apply, manifest, image):
+    """A deployment that waits must be able to say which pod and why."""
+    why = BAD_IMAGES[image]
+    body = manifest(container={"image": image})
+    body["spec"]["progressDeadlineSeconds"] = 20
+    apply(body)
+    world.advance(5)
+    _, pods = http_("GET", "/api/v1/namespaces/shop/pods?labelSelector=app%3Dweb")
+    (status,) = pods["items"][0]["status"]["containerStatuses"]
+    assert status["state"]["waiting"]["reason"] == "ImagePullBackOff"
+    assert status["state"]["waiting"]["message"].endswith(why)
+    selector = f"fieldSelector=type%3DWarning,involvedObject.name%3D{pods['items'][0]['metadata']['name']}"
+    _, events = http_("GET", f"/api/v1/namespaces/shop/events?{selector}")
+    assert any(event["message"].endswith(why) for event in events["items"])
+    world.advance(30)
+    _, deployment = http_("GET", WEB)
+    assert "ProgressDeadlineExceeded" in [item["reason"] for item in deployment["status"]["conditions"]]
+    assert deployment["status"].get("readyReplicas", 0) == 0
 
 
 data = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["1", "2"]), max_size=4)

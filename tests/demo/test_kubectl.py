@@ -86,6 +86,46 @@ def test_history_undo_status_and_scale(run):
     assert "kind: Deployment" in run("get", "deploy", "checkout", "-n", "shop", "-o", "yaml")
 
 
+def test_server_side_apply_checks_fields_and_tells_conflicts(run, tmp_path, manifest):
+    """With validation, as by default; the owner of the replicas is named after a scale by hand."""
+    file = tmp_path / "web.json"
+    file.write_text(json.dumps(manifest(replicas=1)))
+    apply = ("apply", "--server-side", "-n", "shop", "-f", str(file))
+    assert run(*apply) == "deployment.apps/web serverside-applied\n"
+    run("rollout", "status", "deploy/web", "-n", "shop", "--timeout=50s")
+    assert run("diff", "--server-side", "-n", "shop", "-f", str(file)) == ""
+    run("scale", "deploy/web", "--replicas=2", "-n", "shop")
+    assert 'conflict with "kubectl" with subresource "scale" using apps/v1: .spec.replicas' in run(*apply, expect=1)
+    run(*apply, "--force-conflicts")
+    file.write_text(json.dumps(manifest(replicas=1, container={"imagee": "x"})))
+    assert ".imagee: field not declared in schema" in run(*apply, expect=1)
+    run("delete", "deploy/web", "-n", "shop")
+
+
+def test_custom_resources_are_defined_waited_for_explained_and_printed(run, tmp_path):
+    """The way of every operator's installation."""
+    schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"size": {"type": "integer"}}}}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "widgets.example.com"},
+        "spec": {"group": "example.com", "scope": "Namespaced", "names": {"plural": "widgets", "kind": "Widget"}},
+    }
+    definition["spec"]["versions"] = [version]
+    widget = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}, "spec": {"size": 3}}
+    for name, content in (("definition", definition), ("widget", widget), ("wrong", widget | {"spec": {"size": "x"}})):
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    run("apply", "--server-side", "-f", str(tmp_path / "definition.json"))
+    run("wait", "--for=condition=Established", "crd/widgets.example.com", "--timeout=50s")
+    assert "widget.example.com/w created" in run("create", "-n", "shop", "-f", str(tmp_path / "widget.json"))
+    assert "must be of type integer" in run("apply", "-n", "shop", "-f", str(tmp_path / "wrong.json"), expect=1)
+    assert "size\t<integer>" in run("explain", "widget.spec")
+    assert run("get", "widgets", "-n", "shop").split()[:3] == ["NAME", "AGE", "w"]
+    run("delete", "crd", "widgets.example.com")
+    assert "the server could not find the requested resource" in run("get", "--raw", "/apis/example.com/v1", expect=1)
+
+
 def test_a_viewer_is_refused_in_words_that_kubectl_prints(run):
     """The second context of the kubeconfig."""
     arguments = ("scale", "deploy/cart", "--replicas=5", "-n", "shop")
