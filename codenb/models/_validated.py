@@ -1,7 +1,7 @@
 """How a validation looks in a notebook: the verdict, what was found file by file, and who checked.
 
-A chart of an operator brings thousands of findings, and a saved notebook keeps its outputs for ever: the first ones are
-seen at once, more are opened, and what is over the limits is counted.
+A chart of an operator brings thousands of findings, and a saved notebook keeps its outputs for ever: what
+fails it is seen at once, the rest is a line each, and what is over the limits is counted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _TONES = {"valid": Tone.GOOD, "invalid": Tone.BAD, "incomplete": Tone.WARN}
 _SHOWN = 200
-_OPEN = 12
+_CARDS = 12  # of findings that make the configuration invalid, in full
+_LINES = 30  # of the others, a line each
 
 
 def view(report: ValidationReport) -> View:
@@ -80,11 +81,18 @@ def _by_file(report: ValidationReport) -> list[Block]:
     rank = {file: at for at, file in enumerate(dict.fromkeys(finding.file for finding in shown))}
     totals = Counter(finding.file for finding in report.findings)
     blocks: list[Block] = []
-    room = _OPEN
+    cards, lines = _CARDS, _LINES
     for file, group in groupby(sorted(shown, key=lambda one: rank[one.file]), key=lambda one: one.file):
         findings = list(group)
-        blocks.append(Fold(_summary(file, findings, totals[file]), View("", blocks=_cards(findings, room)), room > 0))
-        room = max(0, room - len(findings))
+        failing = [finding for finding in findings if finding.severity >= report.fail_on][:cards]
+        rest = findings[len(failing) :]
+        first, more = rest[:lines], rest[lines:]
+        body: list[Block] = [Cards([finding.view()]) for finding in failing] + list(map(_line, first))
+        if more:
+            further: list[Block] = list(map(_line, more))
+            body += [Fold(f"{len(more):,} more", View("", blocks=further))] if body else further
+        blocks.append(Fold(_summary(file, findings, totals[file]), View("", blocks=body), open=bool(failing or first)))
+        cards, lines = cards - len(failing), lines - len(first)
     if left := len(report.findings) - len(shown):
         blocks.append(
             Text(f"{counted(left, 'further finding')} not shown here: .frame() and codenb.widgets.ValidationInspector")
@@ -98,10 +106,9 @@ def _summary(file: str, findings: Sequence[ValidationFinding], total: int) -> st
     return f"{file}: {worst}" + (f", {total - len(findings):,} not shown" if total > len(findings) else "")
 
 
-def _cards(findings: Sequence[ValidationFinding], room: int) -> list[Block]:
-    """One below the other; what has no room in an open fold is folded once more."""
-    first = findings[: room or None]
-    cards: list[Block] = [Cards([finding.view()]) for finding in first]
-    if rest := findings[len(first) :]:
-        cards.append(Fold(f"{len(rest):,} more", View("", blocks=[Cards([finding.view()]) for finding in rest])))
-    return cards
+def _line(finding: ValidationFinding) -> Block:
+    """A finding that does not decide: one line, the rest when it is opened."""
+    place = finding.place.removeprefix(finding.file).removeprefix(":")
+    summary = " · ".join(filter(None, [str(finding.severity), place, finding.message]))
+    about = " · ".join(filter(None, [finding.object, finding.rule]))
+    return Fold(summary, View("", subtitle=about, blocks=finding.details()))

@@ -86,6 +86,17 @@ def test_html_shows_the_line_that_is_meant():
     Parsed(html)
 
 
+def test_what_fails_is_seen_in_full_and_the_rest_as_lines():
+    """A manifest brings three faults and twenty pieces of advice: the three must not drown in the twenty."""
+    html = to_html(REPORT.view())
+    lenient = to_html(REPORT.model_copy(update={"fail_on": Severity.CRITICAL}).view())
+
+    assert f"<strong>{SCHEMA.message}</strong>" in html
+    assert f"<summary>medium · 1:1 · {TAG.message}</summary>" in html
+    assert f"<summary>info · {STYLE.message}</summary>" in html
+    assert f"<summary>high · 8:13 · {SCHEMA.message}</summary>" in lenient
+
+
 def test_a_report_of_ten_thousand_findings_stays_small():
     """A notebook keeps its outputs: a chart's ten thousand findings must not make it unopenable, nor be hidden."""
     report = many(10_000)
