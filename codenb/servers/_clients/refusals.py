@@ -56,6 +56,9 @@ def refused(status: int, body: Any, *, doing: str, context: str) -> CodenbError:
             return Conflict(f"cannot {doing}: it was changed meanwhile ({said}): read it again")
         case 410:
             return BadInput(f"cannot {doing}: the cursor is too old for {where}: list again from the beginning")
+        case 500 if "failed to create typed patch object" in said:
+            # Fields that the schema does not have are found before validation, and answered as a fault of the server.
+            return BadInput(f"cannot {doing}: {where} says it is invalid: {said}")
         case 400 | 409 | 415 | 422:
             return BadInput(f"cannot {doing}: {where} says it is invalid: {_causes(told) or said}")
         case 405 | 501:

@@ -187,7 +187,7 @@ class Carrying:
         except CodenbError as error:
             left_over = [key_of(one) for one in self.deleted[at:]]
             raise ChangeFailed(
-                f"{_counted(self._applied, 'applied')}, {_counted(self._pruned, 'deleted')}, and {key} was not: {error}",
+                f"{_counted(self._applied, 'applied')}, {_counted(self._pruned, 'deleted')}, {key} was not: {error}",
                 self._report()
                 .model_copy(update={"failed": {key: str(error)}, "not_applied": tuple(left_over)})
                 .to_dict(),
@@ -208,7 +208,7 @@ class Carrying:
         now = await self.cluster.find(kind, told["name"], told.get("namespace"))
         ours = _fields.applied_by(resource)
         if now is not None and (
-            now["metadata"]["uid"] != told["uid"] or _fields.select(now, ours) != _fields.select(dict(resource), ours)
+            now["metadata"]["uid"] != told["uid"] or _fields.part(now, ours) != _fields.part(resource, ours)
         ):
             raise ChangeFailed(f"{key_of(resource)} was changed since it was previewed")
         return now

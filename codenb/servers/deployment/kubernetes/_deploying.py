@@ -10,7 +10,6 @@ from pydantic import JsonValue
 
 from codenb.errors import BadInput, ChangeError
 from codenb.models import Change, Entity, Expectation, Owner, SuccessCondition, ToolCall
-from codenb.redaction import redactor
 from codenb.servers._base._sealing import Sealer
 from codenb.servers._clients.cluster import Cluster
 from codenb.servers._manifests import Manifests
@@ -18,9 +17,10 @@ from codenb.servers.deployment.kubernetes import _fields
 from codenb.servers.deployment.kubernetes._applying import Carrying
 from codenb.servers.deployment.kubernetes._conflicts import owners_of
 from codenb.servers.deployment.kubernetes._models import entity_of
-from codenb.servers.deployment.kubernetes._planning import Planned, Planning, sealed
+from codenb.servers.deployment.kubernetes._planning import Planned, Planning
 from codenb.servers.deployment.kubernetes._pruning import prunable, shared_label
-from codenb.servers.deployment.kubernetes._undoing import Undo, as_documents, key_of, listed, telling, undo_of
+from codenb.servers.deployment.kubernetes._secrecy import as_documents, conceal, telling, veiled
+from codenb.servers.deployment.kubernetes._undoing import Undo, key_of, listed, undo_of
 from codenb.servers.deployment.kubernetes._wanted import Wanted, wanted_of
 from codenb.servers.deployment.kubernetes._workloads import waits_for
 
@@ -53,8 +53,8 @@ class _Deployment:
                 before[one.wanted.key] = was or {}
             after[one.wanted.key] = will or {}
         for resource in self.deleted:
-            part = _fields.select(resource, _fields.applied_by(resource))
-            before[key_of(resource)] = sealed(part, self.sealer) if resource["kind"] == "Secret" else part
+            part = _fields.part(resource, _fields.applied_by(resource))
+            before[key_of(resource)] = veiled(part, self.sealer, str(resource["kind"]))
         return before, after
 
     def entities(self) -> list[Entity]:
@@ -99,9 +99,11 @@ async def deployed(
     """
     if not 0 < timeout_s <= LONGEST_WAIT_S:
         raise BadInput(f"timeout {timeout_s:g} is no time to wait: give seconds, more than 0 and at most 3600")
+    sealer = sealer or Sealer()
     wanted = await wanted_of(cluster, manifests, namespace)
+    conceal((one.body for one in wanted), sealer)
     going = await prunable(cluster, wanted) if prune else []
-    plan = _Deployment(await Planning(cluster).all(wanted), going, sealer or Sealer())
+    plan = _Deployment(await Planning(cluster).all(wanted), going, sealer)
     if not force_conflicts:
         _refuse_conflicts(plan.planned)
     undo = undo_of(plan.changed, plan.deleted)
@@ -117,7 +119,7 @@ async def deployed(
         owner=_owner(plan.changed),
         destructive=bool(plan.deleted),
         notes=_notes(plan, undo, waits=bool(waited), manifests=manifests),
-        shown_arguments=_shown_arguments(call, wanted, plan.sealer),
+        shown_arguments=_shown_arguments(call, wanted, sealer),
         timeout_s=timeout_s + _BESIDES_S + len(wanted),
     )
 
@@ -207,23 +209,18 @@ def _success(call: ToolCall, wanted: Sequence[Wanted], timeout_s: float) -> Succ
 
 
 def _tellable(call: ToolCall, wanted: Sequence[Wanted]) -> JsonValue:
-    """The manifests as they were given; without the objects that hold secrets where the text itself would be kept."""
+    """The manifests as they were given; as text without the objects that hold secrets, because a check is kept."""
     given = call.arguments.get("manifests")
-    if redactor().value(given) == given and not any(_is_secret(one) for one in wanted if _is_text(given)):
+    if not _is_text(given) or all(telling(one.body) for one in wanted):
         return given
     return [as_documents(one.body for one in wanted if telling(one.body))]
 
 
 def _shown_arguments(call: ToolCall, wanted: Sequence[Wanted], sealer: Sealer) -> dict[str, JsonValue]:
-    """Manifests that hold Secrets, with their data sealed; nothing where the call names paths or holds none."""
-    given = call.arguments.get("manifests")
-    if not _is_text(given) or not any(_is_secret(one) for one in wanted):
+    """Manifests that hold secrets, with these sealed; nothing where the call names paths, or they hold none."""
+    if not _is_text(call.arguments.get("manifests")) or all(telling(one.body) for one in wanted):
         return {}
-    return {"manifests": [as_documents(sealed(one.body, sealer) if _is_secret(one) else one.body for one in wanted)]}
-
-
-def _is_secret(wanted: Wanted) -> bool:
-    return wanted.kind.kind == "Secret"
+    return {"manifests": [as_documents(veiled(one.body, sealer) for one in wanted)]}
 
 
 def _is_text(given: JsonValue) -> bool:

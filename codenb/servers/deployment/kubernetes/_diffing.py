@@ -6,13 +6,13 @@ import difflib
 from collections.abc import Sequence
 
 from codenb.models._yaml import as_yaml
-from codenb.redaction import redactor
 from codenb.servers._base._sealing import Sealer
 from codenb.servers._clients.cluster import Cluster
 from codenb.servers._manifests import Manifests
 from codenb.servers.deployment.kubernetes._conflicts import owners_of
 from codenb.servers.deployment.kubernetes._models import Action, ManifestDiff, ObjectDiff
 from codenb.servers.deployment.kubernetes._planning import Planned, Planning
+from codenb.servers.deployment.kubernetes._secrecy import conceal
 from codenb.servers.deployment.kubernetes._wanted import wanted_of
 from codenb.servers.deployment.kubernetes._workloads import replicas_of
 
@@ -41,8 +41,11 @@ async def diff(
     Raises:
         BadInput: The manifests cannot be deployed as they stand, or the API server calls an object invalid.
     """
-    planned = await Planning(cluster, lenient=True).all(await wanted_of(cluster, manifests, namespace))
-    objects = _bounded([_object(one, sealer or Sealer()) for one in planned])
+    sealer = sealer or Sealer()
+    wanted = await wanted_of(cluster, manifests, namespace)
+    conceal((one.body for one in wanted), sealer)
+    planned = await Planning(cluster, lenient=True).all(wanted)
+    objects = _bounded([_object(one, sealer) for one in planned])
     missing = list(dict.fromkeys(one.missing for one in planned if one.missing))
     counts = [replicas_of(one.after, one.live) for one in planned]
     return ManifestDiff(
@@ -86,9 +89,8 @@ def _owner(planned: Planned) -> str:
 
 
 def unified(before: object, after: object) -> str:
-    """A unified diff of two values as YAML, with every line, and no secret that says it is one."""
-    shown = redactor().value({"before": before, "after": after})
-    old, new = ([] if shown[side] in (None, {}) else as_yaml(shown[side]).splitlines() for side in ("before", "after"))
+    """A unified diff of two values as YAML, with every line."""
+    old, new = ([] if side in (None, {}) else as_yaml(side).splitlines() for side in (before, after))
     return "\n".join(difflib.unified_diff(old, new, "live", "manifest", lineterm="", n=10_000))
 
 

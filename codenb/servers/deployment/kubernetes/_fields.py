@@ -101,6 +101,11 @@ def _fields_of(value: Any, name: str) -> Fields:
     return {}
 
 
+def part(resource: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
+    """The part of an object that these fields are; nothing where there are none."""
+    return dict(select(resource, fields)) if fields else {}
+
+
 def select(value: Any, fields: Fields) -> Any:
     """The part of a value that these fields are; an end of the way stands for all that is there.
 

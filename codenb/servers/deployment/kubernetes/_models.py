@@ -37,7 +37,7 @@ class FieldOwner(Part):
 
     def __str__(self) -> str:
         who = f"{self.manager!r} ({self.known_as})" if self.known_as else repr(self.manager)
-        return f"{self.field} is {who}'s"
+        return f"{self.field} of {who}"
 
 
 class ObjectDiff(Part):

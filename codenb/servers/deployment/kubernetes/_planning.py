@@ -19,6 +19,7 @@ from codenb.servers._clients.applying import FieldConflict
 from codenb.servers._clients.cluster import Cluster
 from codenb.servers._clients.kinds import KINDS
 from codenb.servers.deployment.kubernetes import _fields
+from codenb.servers.deployment.kubernetes._secrecy import veiled
 from codenb.servers.deployment.kubernetes._wanted import Wanted
 from codenb.servers.kubernetes.differences import differing
 from codenb.servers.kubernetes.owners import autoscaled, owner_of
@@ -63,17 +64,17 @@ class Planned:
     @property
     def before_part(self) -> Any:
         """What codenb manages of it, as it is; None where it is not there."""
-        return None if self.live is None else _fields.select(_bare(self.live), self.fields)
+        return None if self.live is None else _fields.part(_bare(self.live), self.fields)
 
     @property
     def after_part(self) -> Any:
         """The same part, as it would be."""
-        return None if self.after is None else _fields.select(_bare(self.after), self.fields)
+        return None if self.after is None else _fields.part(_bare(self.after), self.fields)
 
     def difference(self, sealer: Sealer) -> tuple[Any, Any]:
-        """The part in which they differ, the data of a Secret sealed."""
-        secret = self.wanted.kind.kind == "Secret"
-        before, after = (sealed(part, sealer) if secret else part for part in (self.before_part, self.after_part))
+        """The part in which they differ, secrets sealed."""
+        kind = self.wanted.kind.kind
+        before, after = (veiled(part, sealer, kind) for part in (self.before_part, self.after_part))
         return differing(before or {}, after or {}) if self.live is not None else (None, after)
 
 
@@ -171,14 +172,6 @@ class Planning:
                 scaler = autoscaled(autoscalers, one.kind.kind, one.name) if one.namespace == namespace else None
                 found |= {one.key: scaler} if scaler else {}
         return found
-
-
-def sealed(part: Any, sealer: Sealer) -> Any:
-    """A Secret with every value of its data sealed."""
-    data = part.get("data") if isinstance(part, dict) else None
-    if not isinstance(data, dict):
-        return part
-    return part | {"data": {key: sealer.seal(str(value)) for key, value in data.items()}}
 
 
 def _alone(wanted: Wanted, live: dict[str, Any] | None, why: str) -> Planned:

@@ -7,13 +7,13 @@ that only it owned gives it up. Whose field it was before a conflict was forced 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from codenb.redaction import redactor
 from codenb.servers.deployment.kubernetes import _fields
 from codenb.servers.deployment.kubernetes._planning import Planned
+from codenb.servers.deployment.kubernetes._secrecy import as_documents, telling
 
 LARGEST_UNDO = 1_000_000
 """Characters; a preview that carried more could not be answered with."""
@@ -57,23 +57,6 @@ def undo_of(changed: Sequence[Planned], deleted: Sequence[Mapping[str, Any]]) ->
     return Undo((text,) if kept else (), tuple(notes))
 
 
-def telling(manifest: Mapping[str, Any]) -> bool:
-    """Whether a manifest can be kept and shown as it is: it is no Secret, and nothing in it looks like one."""
-    return manifest.get("kind") != "Secret" and redactor().value(manifest) == manifest and _stays(manifest)
-
-
-def _stays(manifest: Mapping[str, Any]) -> bool:
-    text = as_documents([manifest])
-    return redactor().text(text) == text
-
-
-def as_documents(manifests: Iterable[Mapping[str, Any]]) -> str:
-    """Objects as one YAML text."""
-    import yaml  # noqa: PLC0415  only where something is deployed
-
-    return yaml.safe_dump_all(list(manifests), sort_keys=False, allow_unicode=True, width=10_000)
-
-
 def listed(keys: Sequence[str], most: int = 5) -> str:
     """Some names, the first few of them."""
     more = f" and {len(keys) - most} more" if len(keys) > most else ""
@@ -81,7 +64,7 @@ def listed(keys: Sequence[str], most: int = 5) -> str:
 
 
 def _previous(live: Mapping[str, Any], fields: _fields.Fields) -> dict[str, Any]:
-    part = _fields.select({key: value for key, value in live.items() if key != "status"}, fields) if fields else {}
+    part = _fields.part({key: value for key, value in live.items() if key != "status"}, fields)
     told = live["metadata"]
     identity = {"name": told["name"]} | ({"namespace": told["namespace"]} if told.get("namespace") else {})
     rest = {key: value for key, value in part.items() if key not in ("apiVersion", "kind", "metadata")}
