@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Literal
 
 from codenb.errors import BadInput
@@ -89,12 +89,12 @@ def read(text: str) -> Decimal | None:
 def written(what: str, amount: Decimal) -> str:
     """An amount as people write it: `1500m` and `2` for cores, `8Gi` and `640Mi` for bytes."""
     if what.endswith("cpu"):
-        return f"{int(amount)}" if amount == amount.to_integral_value() else f"{-int(-amount * 1000 // 1)}m"
+        return f"{int(amount)}" if amount == int(amount) else f"{_up(amount * 1000)}m"
     if "memory" in what or "storage" in what:
         for unit, size in (("Gi", _GIBI), ("Mi", _MEBI)):
             if amount and amount % size == 0:
                 return f"{int(amount / size)}{unit}"
-        return f"{int(amount)}"
+        return f"{_up(amount)}"
     return f"{amount.normalize():f}"
 
 
@@ -198,6 +198,11 @@ def spread(snapshot: Snapshot) -> str:
 def demanded(snapshot: Snapshot, key: str) -> bool:
     """Whether a quota counts this, so that every pod has to state it."""
     return any(_field(one) == key for quota in snapshot.quotas for one in quota.hard)
+
+
+def _up(amount: Decimal) -> int:
+    """The next whole number: a quota that is raised by too little still refuses."""
+    return int(amount.to_integral_value(ROUND_CEILING))
 
 
 def _usable(node: Node, workload: Workload | None) -> bool:

@@ -141,21 +141,19 @@ class CostEstimate(Answered):
                 line.unit,
                 float(line.price.amount) if line.price else None,
                 None if line.amount is None else f"{line.amount:,.2f}",
-                line.note,
             ]
             for line in self.lines
         ]
-        noted = any(line.note for line in self.lines)
-        columns = ["resource", "component", "quantity", "unit", "unit price", self.currency, "note"]
+        columns = ["resource", "component", "quantity", "unit", "unit price", self.currency]
+        noted = [f"{line.resource} {line.component}: {line.note}" for line in self.lines if line.price and line.note]
         blocks: list[Block] = [Field("total", f"{self.total_text} for {self.duration_hours:,g} hours")]
         blocks += [Field("prices", "; ".join(self.sources))] if self.sources else []
         if rows:
-            shown = rows if noted else [row[:-1] for row in rows]
-            blocks.append(Table(columns if noted else columns[:-1], shown, caption="What it is made of"))
+            blocks.append(Table(columns, rows, caption="What it is made of"))
         if self.unpriced:
             blocks.append(Table(["not in the total"], [(text,) for text in self.unpriced]))
-        if self.notes:
-            blocks.append(Table(["assumed"], [(text,) for text in self.notes]))
+        if noted or self.notes:
+            blocks.append(Table(["assumed"], [(text,) for text in (*self.notes, *noted)]))
         badges = [Badge("something is unpriced", Tone.WARN)] if self.at_least else []
         return View(title=f"Cost: {self.total_text}", badges=badges, blocks=blocks)
 

@@ -60,9 +60,9 @@ def infrastructure_cost(estimate: CostEstimate, before: CostEstimate | None = No
         for side, costs in sides.items():
             costs[row["resource"]] = row[side]
         rows.append([row["resource"], *(_cell(row[key]) for key in ("before", "after", "difference"))])
-    last = ["total", before.total_text, estimate.total_text, compared.difference_text]
+    last = ["total", before.total_text, estimate.total_text, f"{compared.difference:+,.2f} {estimate.currency}"]
     table = Table(["resource", "before", "after", "difference"], [*rows, last], caption=f"In {unit}")
-    title = f"{title}, {compared.difference_text} compared with before"
+    title = f"{title} ({compared.difference:+,.2f})"
     return Chart(_figure(title, unit, sides), table, title)
 
 
@@ -115,7 +115,7 @@ def _figure(title: str, unit: str, sides: dict[str, dict[str, _Cost]]) -> Figure
         autorange="reversed",
         tickvals=shown,
         ticktext=[escape(_short(name)) for name in shown],
-        gridcolor=GRID,
+        showgrid=False,
         automargin=True,
         linecolor=GRID,
         title=None,

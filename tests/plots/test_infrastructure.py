@@ -38,7 +38,7 @@ def test_before_and_after_differ_in_more_than_colour():
     assert chart.table.columns == ["resource", "before", "after", "difference"]
     assert list(chart.table.rows[0]) == ["web", "210.24", "280.32", "70.08"]
     assert list(chart.table.rows[-1]) == ["total", "210.24 USD", "288.32 USD", "+78.08 USD"]
-    assert "+78.08 USD compared with before" in chart.title
+    assert chart.title == "Infrastructure cost: 288.32 USD (+78.08)"
 
 
 def test_what_is_unpriced_is_marked_and_not_drawn_as_nothing():
