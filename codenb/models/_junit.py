@@ -22,10 +22,12 @@ def document(report: ValidationReport) -> str:
     found: dict[str, list[ValidationFinding]] = {}
     for finding in report.findings:
         found.setdefault(finding.checker, []).append(finding)
-    checkers = {run.name: run for run in report.checkers}
+    checkers: dict[str, list[CheckerRun]] = {}  # one of a name for each type of files that it looked at
+    for run in report.checkers:
+        checkers.setdefault(run.name, []).append(run)
     root = ET.Element("testsuites", name="codenb validate")
     for name in dict.fromkeys([*checkers, *found]):
-        root.append(_suite(report, name, checkers.get(name), found.get(name, [])))
+        root.append(_suite(report, name, checkers.get(name, ()), found.get(name, ())))
     for kind in ("tests", "failures", "errors", "skipped"):
         root.set(kind, str(sum(int(suite.get(kind, "0")) for suite in root)))
     ET.indent(root)
@@ -33,9 +35,10 @@ def document(report: ValidationReport) -> str:
 
 
 def _suite(
-    report: ValidationReport, name: str, checker: CheckerRun | None, findings: Sequence[ValidationFinding]
+    report: ValidationReport, name: str, checkers: Sequence[CheckerRun], findings: Sequence[ValidationFinding]
 ) -> ET.Element:
-    suite = ET.Element("testsuite", name=plain(f"{name} {checker.version if checker else ''}".rstrip()))
+    version = next((checker.version for checker in checkers if checker.version), "")
+    suite = ET.Element("testsuite", name=plain(f"{name} {version}".rstrip()))
     minor: dict[str, list[ValidationFinding]] = {}
     for finding in findings:
         if finding.severity >= report.fail_on:
@@ -46,17 +49,18 @@ def _suite(
         case = _case(name, f"{file}: nothing else at or above {report.fail_on}", file)
         ET.SubElement(case, "system-out").text = "\n".join(map(_line, lesser))
         suite.append(case)
-    if checker and checker.status != "ok":
-        case = _case(name, f"{name} runs")
-        kind = "error" if checker.status == "failed" else "skipped"
-        ET.SubElement(case, kind, message=plain(checker.problem or "there was nothing for it to check"))
-        suite.append(case)
-    elif not findings:
+    for checker in checkers:
+        if checker.status != "ok":
+            case = _case(name, f"{name} runs")
+            kind = "error" if checker.status == "failed" else "skipped"
+            ET.SubElement(case, kind, message=plain(checker.problem or "there was nothing for it to check"))
+            suite.append(case)
+    if not len(suite):
         suite.append(_case(name, f"nothing at or above {report.fail_on}"))
     suite.set("tests", str(len(suite)))
     for kind, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(kind, str(len(suite.findall(f"testcase/{tag}"))))
-    suite.set("time", f"{(checker.duration_ms if checker else 0) / 1000:.3f}")
+    suite.set("time", f"{sum(checker.duration_ms for checker in checkers) / 1000:.3f}")
     return suite
 
 

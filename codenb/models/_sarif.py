@@ -40,12 +40,15 @@ def log(report: ValidationReport) -> dict[str, Any]:
     found: dict[str, list[ValidationFinding]] = {}
     for finding in report.findings:
         found.setdefault(finding.checker, []).append(finding)
-    checkers = {run.name: run for run in report.checkers}
-    names = [name for name in dict.fromkeys([*checkers, *found]) if name in found or checkers[name].status != "skipped"]
+    checkers: dict[str, list[CheckerRun]] = {}  # one of a name for each type of files that it looked at
+    for run in report.checkers:
+        if run.status != "skipped":
+            checkers.setdefault(run.name, []).append(run)
+    names = dict.fromkeys([*checkers, *found])
     return {
         "$schema": SCHEMA,
         "version": "2.1.0",
-        "runs": [_run(name, checkers.get(name), found.get(name, ())) for name in names],
+        "runs": [_run(name, checkers.get(name, ()), found.get(name, ())) for name in names],
         "properties": {
             "status": report.status,
             "failOn": str(report.fail_on),
@@ -57,7 +60,7 @@ def log(report: ValidationReport) -> dict[str, Any]:
     }
 
 
-def _run(name: str, checker: CheckerRun | None, findings: Sequence[ValidationFinding]) -> dict[str, Any]:
+def _run(name: str, checkers: Sequence[CheckerRun], findings: Sequence[ValidationFinding]) -> dict[str, Any]:
     rules: dict[str, list[ValidationFinding]] = {}
     for finding in findings:
         rules.setdefault(finding.rule, []).append(finding)
@@ -66,29 +69,30 @@ def _run(name: str, checker: CheckerRun | None, findings: Sequence[ValidationFin
         "name": plain(name) or "unnamed",
         "rules": [_rule(rule, all_of) for rule, all_of in rules.items()],
     }
-    if checker and checker.version:
-        driver["version"] = plain(checker.version)
-        if _SEMANTIC.fullmatch(checker.version):
-            driver["semanticVersion"] = checker.version
+    if version := next((checker.version for checker in checkers if checker.version), ""):
+        driver["version"] = plain(version)
+        if _SEMANTIC.fullmatch(version):
+            driver["semanticVersion"] = version
     seen: Counter[str] = Counter()
     return {
         "tool": {"driver": driver},
         # Names the run among others of the same upload, which code scanning keeps apart by it.
         "automationDetails": {"id": f"codenb/{plain(name)}/"},
-        "invocations": [_invocation(checker)],
+        "invocations": [_invocation(checker) for checker in checkers] or [{"executionSuccessful": True}],
         "columnKind": "unicodeCodePoints",
         "results": [_result(finding, index[finding.rule], seen) for finding in findings],
     }
 
 
-def _invocation(checker: CheckerRun | None) -> dict[str, Any]:
-    failed = checker is not None and checker.status == "failed"
-    invocation: dict[str, Any] = {"executionSuccessful": not failed}
-    if checker and checker.problem:
-        notification = {"level": "error" if failed else "note", "message": {"text": plain(checker.problem)}}
-        invocation["toolExecutionNotifications"] = [notification]
-    if checker:
-        invocation["properties"] = {"durationMs": checker.duration_ms, "cached": checker.cached}
+def _invocation(checker: CheckerRun) -> dict[str, Any]:
+    failed = checker.status == "failed"
+    invocation: dict[str, Any] = {
+        "executionSuccessful": not failed,
+        "properties": {"durationMs": checker.duration_ms, "cached": checker.cached},
+    }
+    if failed or checker.problem:
+        text = plain(checker.problem) or "no reason was given"
+        invocation["toolExecutionNotifications"] = [{"level": "error" if failed else "note", "message": {"text": text}}]
     return invocation
 
 

@@ -38,7 +38,7 @@ def _finding(finding: ValidationFinding, *, color: bool) -> str:
 
 def _summary(report: ValidationReport, *, color: bool) -> str:
     counts = [f"{report.count(one):,} {one}" for one in reversed(Severity) if report.count(one)]
-    ran = [f"{run.name} {run.version}".rstrip() for run in report.checkers if run.status == "ok"]
+    ran = dict.fromkeys(f"{run.name} {run.version}".rstrip() for run in report.checkers if run.status == "ok")
     files, found = counted(len(report.files), "file"), ", ".join(counts) or "no findings"
     checked = Text(f"{files}, {found}; checked by {', '.join(ran) or 'nobody'}")
     blocks = (*remarks(report), checked, verdict(report))

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 from hypothesis import given
 
-from codenb.models import Severity
+from codenb.models import CheckerRun, Severity
 from tests.models.reports import INCOMPLETE, POLICY, REPORT, SCHEMA, TAG, VALID, anything
 from tests.views.anything import unhurried
 
@@ -59,6 +59,14 @@ def test_a_checker_that_could_not_run_is_an_error():
     assert skipped is not None
     assert skipped.get("message") == "no cluster is connected"
     assert parsed(INCOMPLETE).get("errors") == "1"
+
+
+def test_one_of_several_runs_of_a_checker_failed():
+    """A checker runs once for each type of files; the failure of one was lost when the last one's word was kept."""
+    failed = CheckerRun(name="checkov", status="failed", problem="the engine is not installed")
+    suite = suites(REPORT.model_copy(update={"checkers": (failed, *REPORT.checkers)}))["checkov 3.3.1"]
+
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "1")
 
 
 def test_a_checker_that_found_nothing_passes():

@@ -11,7 +11,7 @@ import jsonschema_rs
 import pytest
 from hypothesis import given
 
-from codenb.models import Severity
+from codenb.models import CheckerRun, Severity
 from tests.conftest import part
 from tests.models.reports import INCOMPLETE, POLICY, REPORT, SCHEMA, STYLE, VALID, anything, many
 from tests.views.anything import unhurried
@@ -94,6 +94,17 @@ def test_a_checker_that_could_not_run_is_not_silent():
     assert runs["terraform validate"]["results"] == []
     assert runs["hadolint"]["invocations"][0]["executionSuccessful"] is True
     assert "live schema" not in runs
+
+
+def test_one_of_several_runs_of_a_checker_failed(faults):
+    """A checker runs once for each type of files; the failure of one was lost when the last one's word was kept."""
+    failed = CheckerRun(name="checkov", status="failed", problem="the engine is not installed")
+    report = REPORT.model_copy(update={"checkers": (failed, *REPORT.checkers)})
+    run = next(run for run in report.to_sarif()["runs"] if run["tool"]["driver"]["name"] == "checkov")
+
+    assert [one["executionSuccessful"] for one in run["invocations"]] == [False, True]
+    assert run["tool"]["driver"]["version"] == "3.3.1"
+    assert faults(report.export("sarif")) == []
 
 
 def test_runs_of_one_upload_can_be_told_apart():
