@@ -1,0 +1,236 @@
+"""Policies on Kubernetes objects, each finding at the value that breaks it."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from codenb.servers._manifests import Document
+from codenb.servers.security._engine import graph_checks, inside, registries
+from codenb.servers.security._results import Place, Scan, broken, finding
+from codenb.servers.security._table import table
+from codenb.servers.security.secrets import masked_line
+
+Path = tuple[str | int, ...]
+
+_INDEX = re.compile(r"\[(\d+)\]")
+_SKIP = ("checkov.io/skip", "bridgecrew.io/skip", "cortex.io/skip")
+_TEMPLATES: dict[str, Path] = {
+    "Pod": ("spec",),
+    "PodTemplate": ("template", "spec"),
+    "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
+}
+_TEMPLATE: Path = ("spec", "template", "spec")
+_CONNECTED = {"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "NetworkPolicy"}
+_POD_POLICY = "CKV2_K8S_6"
+
+# Two in three checks on containers look at the flags of the control plane's own programs, and pass all others.
+_CONTROL_PLANE = frozenset(f"CKV_K8S_{number}" for number in range(68, 152)) - {"CKV_K8S_78", "CKV_K8S_121"}
+_PROGRAMS = ("kube", "etcd")
+
+# Where to look for what a check means that does not say which values it looked at; in the pod's spec, or in the object.
+_IN_POD = {
+    "CKV_K8S_17": "hostPID",
+    "CKV_K8S_18": "hostIPC",
+    "CKV_K8S_19": "hostNetwork",
+    "CKV_K8S_27": "volumes",
+    "CKV_K8S_38": "automountServiceAccountToken",
+    **dict.fromkeys(("CKV_K8S_23", "CKV_K8S_29", "CKV_K8S_31", "CKV_K8S_40"), "securityContext"),
+}
+_IN_OBJECT: dict[str, Path] = {
+    "CKV_K8S_21": ("metadata", "namespace"),
+    **dict.fromkeys(("Role", "ClusterRole"), ("rules",)),
+    **dict.fromkeys(("RoleBinding", "ClusterRoleBinding"), ("roleRef",)),
+    **dict.fromkeys(("Ingress",), ("metadata", "annotations")),
+}
+
+
+@inside
+def scan(documents: Sequence[Document]) -> Scan:
+    """Check objects against the policies.
+
+    Args:
+        documents: The objects, as they were read.
+
+    Raises:
+        PartMissing: checkov is not installed.
+    """
+    result = Scan()
+    for document in documents:
+        _scan_one(document, result)
+    _scan_connected(documents, result)
+    return result
+
+
+@cache
+def _checks(kind: str, *, control_plane: bool = True) -> tuple[Any, ...]:
+    left_out = {*table("kubernetes").off, *(() if control_plane else _CONTROL_PLANE)}
+    return tuple(check for check in registries("kubernetes")[""].checks.get(kind, ()) if check.id not in left_out)
+
+
+def _scan_one(document: Document, result: Scan) -> None:
+    checks = _checks(document.kind, control_plane=_runs_control_plane(document))
+    if not checks:
+        return
+    entity = copy.deepcopy(document.data)  # checks are other people's, and one that writes must not change the caller's
+    skipped = _skipped(document)
+    for check in checks:
+        if check.id in skipped:
+            continue
+        check.evaluated_keys = []
+        try:
+            verdict = check.scan_entity_conf(entity, document.kind).name
+        except Exception:  # noqa: BLE001  other people's code on other people's values: said, and the next one runs
+            result.problems.append(broken(check, _place(document, ())))
+            continue
+        if verdict == "FAILED":
+            paths = _containers_that_fail(check, document, entity) or [_nearest(document, check)]
+            result.findings += [finding("kubernetes", check, _place(document, path)) for path in paths]
+
+
+def _runs_control_plane(document: Document) -> bool:
+    pod = _get(document.data, _TEMPLATES.get(document.kind, _TEMPLATE))
+    for kind in ("containers", "initContainers"):
+        containers = _get(pod, (kind,))
+        for container in containers if isinstance(containers, list) else ():
+            command = str(_get(container, ("command",))) + str(_get(container, ("args",)))
+            if any(program in command for program in _PROGRAMS):
+                return True
+    return False
+
+
+def _skipped(document: Document) -> frozenset[str]:
+    metadata = document.data.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    if not isinstance(annotations, dict):
+        return frozenset()
+    return frozenset(
+        str(value).partition("=")[0].strip()
+        for key, value in annotations.items()
+        if isinstance(key, str) and key.startswith(_SKIP)
+    )
+
+
+def _containers_that_fail(check: Any, document: Document, entity: dict[str, Any]) -> list[Path]:
+    """Every container that breaks a policy on containers; checkov itself stops at the first."""
+    judge = getattr(check, "scan_container_conf", None)
+    if judge is None:
+        return []
+    pod = _TEMPLATES.get(document.kind, _TEMPLATE)
+    spec, template = _get(entity, pod), _get(entity, pod[:-1])
+    metadata = template.get("metadata", {}) if isinstance(template, dict) else {}
+    found: list[Path] = []
+    for kind in check.supported_container_types:
+        containers = _get(spec, (kind,))
+        for index, container in enumerate(containers if isinstance(containers, list) else []):
+            check.evaluated_container_keys = []
+            if judge(metadata, container).name == "FAILED":
+                at: Path = (*pod, kind, index)
+                paths = [(*at, *path_of(key)) for key in check.evaluated_container_keys]
+                found.append(_deepest(document, paths) or at)
+    return found
+
+
+def _nearest(document: Document, check: Any) -> Path:
+    if found := _deepest(document, [path_of(key) for key in check.evaluated_keys]):
+        return found
+    pod = _TEMPLATES.get(document.kind, _TEMPLATE)
+    if check.id in _IN_POD and _get(document.data, pod) is not None:
+        return (*pod, _IN_POD[check.id])
+    hint = _IN_OBJECT.get(check.id) or _IN_OBJECT.get(document.kind)
+    return hint if hint and _get(document.data, hint[:1]) is not None else ("metadata", "name")
+
+
+def _deepest(document: Document, paths: Sequence[Path]) -> Path | None:
+    """Of several values that a check looked at, the one of which most is written."""
+    depths = [(_depth(document.data, path), -number) for number, path in enumerate(paths)]
+    if not depths or max(depths)[0] == 0:
+        return None
+    return paths[-max(depths)[1]]
+
+
+def _depth(data: Any, path: Path) -> int:
+    for depth, part in enumerate(path):
+        data = _get(data, (part,))
+        if data is None:
+            return depth
+    return len(path)
+
+
+def _get(data: Any, path: Path) -> Any:
+    for part in path:
+        if isinstance(data, dict) and isinstance(part, str):
+            data = data.get(part)
+        elif isinstance(data, list) and isinstance(part, int) and 0 <= part < len(data):
+            data = data[part]
+        else:
+            return None
+    return data
+
+
+def path_of(key: str) -> Path:
+    """A path as checkov writes it, `spec/containers/[0]/image`."""
+    parts = (part for part in re.split(r"/|(?<=\])(?=\[)", str(key)) if part)
+    return tuple(int(match[1]) if (match := _INDEX.fullmatch(part)) else part for part in parts)
+
+
+def _place(document: Document, path: Path) -> Place:
+    at = document.at(path, key=True)
+    source = masked_line(document.lines, at.line)
+    return Place(document.file, at.line, at.column, source, str(document.entity))
+
+
+def _scan_connected(documents: Sequence[Document], result: Scan) -> None:
+    """Policies on several objects at once: who is bound to which role, which pods have a network policy."""
+    chosen = [document for document in documents if document.kind in _CONNECTED or _checks(document.kind)]
+    kinds = {document.kind for document in chosen}
+    if not kinds & _CONNECTED:
+        result.findings += _without_network_policy(chosen)
+        return
+    graph = _graph(chosen)
+    by_place = {_key(number): document for number, document in enumerate(chosen)}
+    for check in graph_checks("kubernetes"):
+        if not kinds.intersection(check.resource_types):
+            continue
+        for vertex in check.run(graph)[1]:
+            document = by_place[vertex["file_path_"]]
+            if check.id not in _skipped(document):
+                result.findings.append(finding("kubernetes", check, _place(document, ("metadata", "name"))))
+
+
+def _without_network_policy(documents: Sequence[Document]) -> Iterator[Any]:
+    """The one policy of these that breaks where nothing is connected."""
+    check = next(check for check in graph_checks("kubernetes") if check.id == _POD_POLICY)
+    for document in documents:
+        if document.kind in check.resource_types and check.id not in _skipped(document):
+            yield finding("kubernetes", check, _place(document, ("metadata", "name")))
+
+
+def _graph(documents: Sequence[Document]) -> Any:
+    from checkov.common.graph.db_connectors.networkx.networkx_db_connector import (  # noqa: PLC0415  as all of checkov
+        NetworkxConnector,
+    )
+    from checkov.kubernetes.graph_builder.local_graph import KubernetesLocalGraph  # noqa: PLC0415  as all of checkov
+
+    definitions = {_key(number): [_with_lines(document)] for number, document in enumerate(documents)}
+    graph = KubernetesLocalGraph(definitions)
+    graph.build_graph(render_variables=False)
+    return NetworkxConnector().save_graph(graph)
+
+
+def _with_lines(document: Document) -> dict[str, Any]:
+    """An object as checkov's own reader gives it."""
+    data = copy.deepcopy(document.data)
+    lines = {"__startline__": document.line, "__endline__": document.line}
+    for depth in range(len(_TEMPLATES["CronJob"])):  # pods inside of workloads become blocks of their own
+        for pod in {_TEMPLATES.get(document.kind, _TEMPLATE)[:depth]} - {()}:
+            if isinstance(inner := _get(data, pod), dict):
+                inner.update(lines)
+    return {**data, **lines}
+
+
+def _key(number: int) -> str:
+    return f"/{number}.yaml"
