@@ -7,6 +7,8 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from codenb.models._plain import plain
+
 _COMPUTED = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -21,4 +23,6 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
 
 def _cell(value: Any) -> Any:
     """The value, as text that is not computed: a spreadsheet takes what begins with `=` for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_COMPUTED) else value
+    if not isinstance(value, str):
+        return value
+    return plain(f"'{value}" if value.startswith(_COMPUTED) else value)

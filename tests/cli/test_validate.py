@@ -38,6 +38,16 @@ spec:
 """
 
 
+TERRAFORM = """\
+variable "db_password" {
+  default = "correct-horse-battery"
+}
+resource "terraform_data" "web" {
+    input = var.db_password
+}
+"""
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory that is no project of codenb's: no settings, no repository."""
@@ -66,6 +76,27 @@ def test_a_fault_is_named_at_its_place(project, capsys):
     lines = capsys.readouterr().out.split("\n")
     at = next(number for number, line in enumerate(lines) if line.startswith("bad/service.yaml:11:13: high: "))
     assert lines[at + 1 : at + 3] == ['  11 │       port: "80"', "     │             ^~~~"]
+
+
+@pytest.mark.parts
+def test_files_of_every_type_are_checked_together(project, capsys, monkeypatch, terraform):
+    """A repository holds all three; each fault is named at its own file and line, and a secret is not repeated."""
+    monkeypatch.setenv("PATH", f"{Path(terraform).parent}{os.pathsep}{os.environ['PATH']}")
+    (project / "main.tf").write_text(TERRAFORM)
+    (project / "Dockerfile").write_text("FROM python:latest\n")
+
+    assert main(["validate", "."]) == 1
+
+    told = capsys.readouterr().out
+    for place, rule in [
+        ("main.tf:2:14: high: ", "[secrets/named]"),
+        ("bad/service.yaml:11:13: high: ", "[kubernetes/wrong-type]"),
+        ("Dockerfile:1:1: medium: ", "[DL3007]"),
+        ("main.tf:5:1: low: ", "[terraform/fmt]"),
+    ]:
+        assert any(line.startswith(place) and line.endswith(rule) for line in told.split("\n")), place
+    assert "correct-horse-battery" not in told
+    assert "could not run" not in told
 
 
 def test_the_same_files_give_the_same_words(project, capsys):

@@ -155,7 +155,8 @@ def test_no_text_acts_on_a_terminal_or_a_page(report):
 @given(anything)
 def test_csv_is_read_back_and_computes_nothing(report):
     """A message `=cmd|...` opened in a spreadsheet would be a formula."""
-    rows = list(csv.DictReader(io.StringIO(report.export("csv"), newline="")))
+    text = report.export("csv").encode("utf-8").decode("utf-8")
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
 
     assert len(rows) == len(report.findings)
     assert not any(value.startswith(("=", "+", "-", "@")) for row in rows for value in row.values())
