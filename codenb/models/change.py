@@ -94,6 +94,8 @@ class Change(Model):
     Attributes:
         summary: One line, such as `scale Deployment shop/checkout from 3 to 6`.
         entity: What changes.
+        namespaces: Every namespace that it reaches, each of which has to be open for changes; None stands for what is
+            in none, which only `*` covers. Empty is the entity's alone.
         before: The part that changes, as it is.
         after: The same part, as it would be.
         success: How one can tell that it worked.
@@ -123,6 +125,7 @@ class Change(Model):
     cost_usd_month: float | None = None
     destructive: bool = False
     fixed: dict[str, JsonValue] = Setting(default_factory=dict)
+    namespaces: tuple[str | None, ...] = ()
     place: Place | None = None
     shown_arguments: dict[str, JsonValue] = Setting(default_factory=dict)
     notes: tuple[str, ...] = ()

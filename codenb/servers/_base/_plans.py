@@ -123,8 +123,9 @@ class Planner:
 
     def refusal(self, plan: Plan) -> str | None:
         """Why the plan may not be carried out, and which setting would allow it; None when it may."""
-        refusal = self._refusal(plan.place, plan.change.entity.namespace)
-        return refusal or self._not_auto_approved(plan.change)
+        reached = plan.change.namespaces or (plan.change.entity.namespace,)
+        refusals = (self._refusal(plan.place, namespace) for namespace in reached)
+        return next((one for one in refusals if one), None) or self._not_auto_approved(plan.change)
 
     @property
     def auto_approves(self) -> bool:

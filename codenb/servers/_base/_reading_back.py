@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from codenb.models.change import Outcome, Preview
+from codenb.models.change import Change, Outcome, Preview
 
 _PSEUDONYM = re.compile(r"<redacted:([a-z-]+):[0-9a-f]{8}>")
 _STOPPED = "the server was stopped while it carried this out"
@@ -55,12 +55,28 @@ class HowFar:
         return "; ".join(f"{words[name]}: {_listed(names)}" for name, names in self.to_dict().items())
 
 
+def as_it_is(preview: Preview, planned: Change) -> JsonValue:
+    """What is there now of each part that was to change.
+
+    A change of many parts lists those that differ. One that it does not list any more, neither as it is nor as it would
+    be, has nothing left to change: it is as it was to be.
+
+    Args:
+        preview: The approved one.
+        planned: The same call planned now, redacted as the preview is.
+    """
+    wanted, now, will = preview.change.after, planned.before, planned.after
+    if not (isinstance(wanted, dict) and isinstance(now, dict) and isinstance(will, dict)):
+        return now
+    return now | {key: value for key, value in wanted.items() if key not in now and key not in will}
+
+
 def compared(preview: Preview, now: JsonValue) -> HowFar:
     """Compare what is there now with what a preview would have made of what there was.
 
     Args:
         preview: The approved one.
-        now: The `before` of the same call planned now, redacted as the preview is.
+        now: What is there, as `as_it_is` tells it.
     """
     found: dict[str, list[str]] = {"applied": [], "not_applied": [], "moved": [], "unclear": []}
     for name, old, new, there in _parts(preview, now):

@@ -27,7 +27,7 @@ from codenb.servers._base._asking import asking, hints_of, principal
 from codenb.servers._base._carrying import Carrier
 from codenb.servers._base._mcp import KernelServer
 from codenb.servers._base._plans import ChangeTool, Planner
-from codenb.servers._base._reading_back import is_redacted, not_read_back, read_back
+from codenb.servers._base._reading_back import as_it_is, is_redacted, not_read_back, read_back
 from codenb.servers._base._store import PreviewStore
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -220,7 +220,7 @@ class Server:
             async with asyncio.timeout(self.settings.limits.change_timeout_s):
                 values = self.mcp.validated(tool.name, preview.call.arguments)
                 plan = await self._planner.plan(tool, values, change.fixed)
-            now = self._planner.preview(plan).change.before
+            now = as_it_is(preview, self._planner.preview(plan).change)
         except Exception as error:  # noqa: BLE001  a tool may raise anything, and the state is not known then
             problem = "it took too long" if isinstance(error, TimeoutError) else said(error, tool.name)[0]
             return not_read_back(preview, f"and it could not be read back: {one_line(self._redactor().text(problem))}")

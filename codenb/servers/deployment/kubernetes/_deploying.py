@@ -109,9 +109,11 @@ async def deployed(
     undo = undo_of(plan.changed, plan.deleted)
     waited = [one.wanted for one in plan.planned if wait and waits_for(one.after or {})]
     before, after = plan.sides()
+    touched = plan.entities()
     change = Change(
         summary=_summary(plan, cluster),
-        entity=entity_of(plan.entities(), label[1] if (label := shared_label(wanted)) else ""),
+        entity=entity_of(touched, label[1] if (label := shared_label(wanted)) else ""),
+        namespaces=tuple(sorted({one.namespace for one in touched}, key=str)),
         before=before,
         after=after,
         success=_success(call, wanted, timeout_s),
