@@ -160,13 +160,17 @@ class TerraformPlan(Answered):
 
 def _table(changes: Sequence[ResourceChange], caption: str) -> Table:
     rows: list[list[str | int | float | Badge | None]] = [
-        [Badge(one.action, ACTION_TONES[one.action]), one.address, one.what, _because(one), one.cost_usd_month]
+        [Badge(one.action, ACTION_TONES[one.action]), one.address, one.what, _because(one), _money(one.cost_usd_month)]
         for one in changes[:_ROWS]
     ]
     columns = ["action", "resource", "attributes", "because", "USD a month"]
     if not any(one.cost_usd_month for one in changes):
         columns, rows = columns[:-1], [row[:-1] for row in rows]
     return Table(columns, rows, caption=caption, cut=max(0, len(changes) - _ROWS))
+
+
+def _money(amount: float | None) -> str:
+    return "unknown" if amount is None else f"{amount:+.2f}" if amount else "0.00"
 
 
 def _because(one: ResourceChange) -> str:

@@ -115,7 +115,8 @@ class Applying:
 async def how_far(planned: Planned, saved: Saved, folder: Path) -> dict[str, JsonValue]:
     """What there is now of what an apply was to change, whose server was killed; keyed and shaped as the plan's before.
 
-    The program goes on without its server and writes down what it does, so its own words tell.
+    The program goes on without its server and writes down what it does, so its own words tell; the state is asked as
+    well, because it may have been killed before it wrote them, or somebody may have come after it.
 
     Raises:
         PreviewUsed: It is still at work.
@@ -124,17 +125,21 @@ async def how_far(planned: Planned, saved: Saved, folder: Path) -> dict[str, Jso
         raise PreviewUsed(
             f"{planned.program.name} is still applying {saved.plan_id} to {folder}: look again when it is done"
         )
-    stream = Stream(clean=planned.secrets.text)
-    for line in await asyncio.to_thread(_log_of, saved):
+    stream, lines = Stream(clean=planned.secrets.text), await asyncio.to_thread(_log_of, saved)
+    for line in lines:
         stream.read(line)
     before, after = planned.sides
     if stream.ended:
         return after
     whole, half = _done(planned, stream)
     now: dict[str, JsonValue] = dict(before)
-    now |= {address: after[address] for address in whole if address in after}
-    unclear = [*half, *stream.begun, *stream.failed]
-    return now | {address: NOT_TOLD for address in unclear if address in before}
+    for address in now.keys() - {"state"}:
+        same = planned.state.instances.get(address) == planned.now.instances.get(address)
+        if address in whole:
+            now[address] = after[address]
+        elif not lines or not same or address in {*half, *stream.begun, *stream.failed}:
+            now[address] = NOT_TOLD
+    return now
 
 
 def _done(planned: Planned, stream: Stream) -> tuple[list[str], list[str]]:

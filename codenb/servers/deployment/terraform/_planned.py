@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -36,6 +36,7 @@ class Planned:
         program: Which made it.
         warnings: What the program warned of.
         plan_id: The name of its file; empty before it has one.
+        now: What the state is now, where it was looked at again.
     """
 
     plan: Mapping[str, Any]
@@ -47,6 +48,7 @@ class Planned:
     program: Program
     warnings: tuple[str, ...] = ()
     plan_id: str = ""
+    now: State = field(default_factory=State)
 
     @cached_property
     def _costs(self) -> tuple[dict[str, float], float | None, str]:

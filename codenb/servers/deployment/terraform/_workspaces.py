@@ -202,9 +202,10 @@ class Workspaces:
         )
         if state.code:
             raise explained([], program, shown, otherwise=secrets.text(state.stderr))
-        planned = Planned(plan, secrets, place, shown, about.address, about.state, program, (), saved.plan_id)
+        now = await asyncio.to_thread(State.read, state.stdout, secrets)
+        planned = Planned(plan, secrets, place, shown, about.address, about.state, program, (), saved.plan_id, now)
         hide({"variables": given}, {"variables": planned.shown_variables(given)})
-        moved = about.state.moved(await asyncio.to_thread(State.read, state.stdout, secrets))
+        moved = about.state.moved(now)
         if moved and not saved.begun:
             raise PreviewStale(
                 f"the state of {shown} moved since plan {saved.plan_id} was made: {moved}; "
@@ -289,6 +290,8 @@ def _notes(planned: Planned) -> tuple[str, ...]:
     notes += [f"changed outside of {planned.program.name}: {one.address} ({one.action})" for one in planned.drift]
     more = [f"and {len(notes) - _MOST_NOTES} more of this kind"] if len(notes) > _MOST_NOTES else []
     kept = [*notes[:_MOST_NOTES], *more, *planned.warnings[:_MOST_NOTES]]
+    if planned.address:
+        kept.append(f"narrowed to {planned.address} and what it depends on: all else is left as it is")
     if planned.cost_note:
         kept.append(f"cost: {planned.cost_note}")
     return (*kept, _NO_UNDO)
