@@ -21,6 +21,7 @@ from codenb.views import Shown, to_text
 
 if TYPE_CHECKING:
     from codenb.demo.scenarios import Scenario
+    from codenb.models import Answer
     from codenb.session import Session
 
 _NARROWEST, _WIDEST = 60, 110
@@ -196,6 +197,7 @@ def _record(scenario: Scenario, told: dict[str, Any], servers: list[dict[str, An
             "cause": consensus.cause,
             "root": consensus.root.to_dict() if consensus.root else None,
             "share": consensus.share,
+            "votes": _votes(answer),
             "dissent": [{"vote": tally.key, "experts": list(tally.experts)} for tally in consensus.dissent],
         },
         "recommendations": [one.to_dict() for one in answer.recommendations],
@@ -214,6 +216,18 @@ def _record(scenario: Scenario, told: dict[str, Any], servers: list[dict[str, An
             call.model_dump(mode="json", include={"server", "tool", "duration_ms", "status"}) for call in nb.calls
         ],
     }
+
+
+def _votes(answer: Answer) -> list[dict[str, Any]]:
+    """What a plan is made of: every recommendation that an opinion which counts votes for."""
+    wanted = {"tool", "entity", "field", "value"}
+    return [
+        {"expert": opinion.expert} | vote.recommendation.model_dump(mode="json", include=wanted)
+        for opinion in answer.opinions
+        if opinion.status == "ok"
+        for vote in opinion.votes
+        if vote.recommendation
+    ]
 
 
 def _lab(scenario: Scenario, folder: Path) -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from codenb import config
 from codenb.errors import BadInput
 
-_SERVERS = ("kubernetes",)
+_SERVERS = ("kubernetes", "deployment")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -30,7 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     from codenb.servers import serve_stdio  # noqa: PLC0415  heavy, and a wrong name should not wait for it
-    from codenb.servers.kubernetes.server import server  # noqa: PLC0415
 
+    # The names are the constants above, never text from outside.
+    server = import_module(f"codenb.servers.{arguments.name}.server").server
     asyncio.run(serve_stdio(server(config.load(), kubeconfig=kubeconfig, context=arguments.context)))
     return 0

@@ -35,14 +35,11 @@ def chapters(scenario: Scenario, approver: str) -> list[Chapter]:
         scenario: What is wrong.
         approver: Python expression for the approver.
     """
+    if scenario.kind == "plan":
+        return _planned(scenario, approver)
     hostile = [_ignored(text) for name, text in _HOSTILE.items() if name == scenario.name]
-    after = f'pods = await nb.call("kubernetes", "get_pods", namespace={scenario.namespace!r})\npods'
     return [
-        Chapter(
-            f"# {scenario.title}\n\nConnect to the embedded world: a small Kubernetes API server in a process of its"
-            " own, for trying, teaching and testing. On your own cluster it is `await codenb.connect()`.",
-            f'import codenb\n\nnb = await codenb.connect("demo:{scenario.name}")\nnb',
-        ),
+        _connecting(scenario),
         Chapter(
             "## What do the servers know?\n\nEvery server is asked about the target, all at once.",
             f"target = codenb.Target(namespace={scenario.namespace!r}, workload={scenario.workload!r})\n"
@@ -54,13 +51,51 @@ def chapters(scenario: Scenario, approver: str) -> list[Chapter]:
             f"answer = await nb.consult({scenario.question!r}, context)\nanswer",
         ),
         *hostile,
+        *_carrying_out(scenario, approver),
+    ]
+
+
+def _planned(scenario: Scenario, approver: str) -> list[Chapter]:
+    """The story of something that is to be deployed."""
+    return [
+        _connecting(scenario),
+        Chapter(
+            "## What is asked for, and what is there?\n\nEvery server is asked about the namespace that it goes to.",
+            f"request = {dict(scenario.target)!r}\ncontext = await nb.gather(request)\ncontext",
+        ),
+        Chapter(
+            "## What do the experts say?\n\nWhat is asked for is held against quotas and nodes; each recommendation"
+            " names a field and a value, on quoted evidence.",
+            f"answer = await nb.consult({scenario.question!r}, context)\nanswer",
+        ),
+        Chapter(
+            "## Is it sound?\n\nThe manifests that would be applied, checked before anybody is asked.",
+            'manifests = answer.proposals[0].call.arguments["manifests"]\nawait nb.validate(*manifests)',
+            needs_proposals=True,
+        ),
+        Chapter("## What will it cost?", "await nb.estimate(manifests)", needs_proposals=True),
+        *_carrying_out(scenario, approver),
+    ]
+
+
+def _connecting(scenario: Scenario) -> Chapter:
+    return Chapter(
+        f"# {scenario.title}\n\nConnect to the embedded world: a small Kubernetes API server in a process of its"
+        " own, for trying, teaching and testing. On your own cluster it is `await codenb.connect()`.",
+        f'import codenb\n\nnb = await codenb.connect("demo:{scenario.name}")\nnb',
+    )
+
+
+def _carrying_out(scenario: Scenario, approver: str) -> list[Chapter]:
+    pods = f'pods = await nb.call("kubernetes", "get_pods", namespace={scenario.namespace!r})\npods'
+    return [
         Chapter(
             "## Approve, carry out, verify\n\nAn approval is bound to exactly what was previewed. Afterwards the state"
             " is read again: done is what can be seen.",
             f"outcomes = await nb.execute(answer.proposals, approver={approver})\noutcomes",
             needs_proposals=True,
         ),
-        Chapter("## How are the pods now?", after),
+        Chapter("## How are the pods now?", pods),
         Chapter("## Every call that was made", "nb.calls"),
         Chapter("## Where the time went", "codenb.plots.latency(nb.calls)"),
         Chapter("## The end\n\nClose the connections, and the embedded world with them.", "await nb.close()"),

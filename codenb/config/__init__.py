@@ -10,8 +10,8 @@ guard clusters, so a misspelt key there is an error.
 """
 
 from codenb.config._gather import GatherRule
-from codenb.config._load import load
+from codenb.config._load import load, project_folder
 from codenb.config._servers import ServerSettings
 from codenb.config._settings import Limits, Settings
 
-__all__ = ["GatherRule", "Limits", "ServerSettings", "Settings", "load"]
+__all__ = ["GatherRule", "Limits", "ServerSettings", "Settings", "load", "project_folder"]

@@ -81,6 +81,15 @@ def load(
     return _with_environment(settings, env)
 
 
+def project_folder() -> Path:
+    """The project folder that `load` takes by default.
+
+    Raises:
+        ConfigError: `CODENB_HOME` names none.
+    """
+    return _home(None, os.environ)
+
+
 def _home(folder: Path | None, env: Mapping[str, str]) -> Path:
     given, said = (folder, "the project folder") if folder else (env.get("CODENB_HOME"), "CODENB_HOME")
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -99,31 +100,44 @@ async def _connect_demo(scenario: str, home: str | Path | None) -> Session:
         await loading
         # Without a home of its own, the session keeps its state where the world does, and both go together.
         kubeconfig = Path(started.kubeconfig)
-        settings = config.load(Path(home) if home else kubeconfig.parent)
-        host = await _opened(settings, partial(_kubernetes, settings, kubeconfig, started.context))
+        settings = config.load(Path(home)) if home else _around(config.load(kubeconfig.parent))
+        host = await _opened(settings, kubeconfig, started.context)
     except BaseException:
         await started.stop()
         raise
     place = Place(name=started.context, address=started.server, identity=started.uid)
     may, reason = settings.may_change(place.identity, started.scenario.namespace)
-    about = ServerAbout(
-        name="kubernetes", version="", place=place, changes=("*",) if may else (), changes_reason=reason
-    )
-    return Session(host, settings, [about], started)
+    changes = ("*",) if may else ()
+    about = [
+        ServerAbout(name=name, version="", place=place, changes=changes, changes_reason=reason)
+        for name in _own(settings)
+    ]
+    return Session(host, settings, about, started)
 
 
 async def _connect_project(folder: str | Path | None) -> Session:
     settings = await asyncio.to_thread(config.load, Path(folder) if folder else None)
     await asyncio.to_thread(_load_servers)
-    host = await _opened(settings, partial(_kubernetes, settings, None, None))
-    own = [name for name, server in settings.servers.items() if server.transport == "builtin"]
-    return Session(host, settings, await asyncio.gather(*(_about(host, name) for name in own)))
+    host = await _opened(settings, None, None)
+    return Session(host, settings, await asyncio.gather(*(_about(host, name) for name in _own(settings))))
 
 
-async def _opened(settings: Settings, kubernetes: Callable[[], MCPServer]) -> Host:
+def _own(settings: Settings) -> list[str]:
+    return [name for name, server in settings.servers.items() if server.transport == "builtin"]
+
+
+def _around(settings: Settings) -> Settings:
+    """Settings of the world's own folder, with the files of the notebook in reach: it is there that they are."""
+    deployment = replace(settings.servers["deployment"], roots=(config.project_folder(),))
+    return replace(settings, servers={**settings.servers, "deployment": deployment})
+
+
+async def _opened(settings: Settings, kubeconfig: Path | None, context_name: str | None) -> Host:
     from codenb.host import Host  # noqa: PLC0415  loaded by now, off the event loop
 
-    host = Host(settings, servers={"kubernetes": kubernetes} if "kubernetes" in settings.servers else {})
+    made = {"kubernetes": _kubernetes, "deployment": _deployment}
+    own = {name: partial(made[name], settings, kubeconfig, context_name) for name in _own(settings)}
+    host = Host(settings, servers=own)
     try:
         await host.open()
     except BaseException:
@@ -146,10 +160,17 @@ async def _about(host: Host, server: str) -> ServerAbout:
 def _load_servers() -> None:
     """Import what is heavy: the SDK, and the servers that run in process."""
     import codenb.host  # noqa: PLC0415
+    import codenb.servers.deployment.server  # noqa: PLC0415
     import codenb.servers.kubernetes.server  # noqa: F401, PLC0415
 
 
 def _kubernetes(settings: Settings, kubeconfig: Path | None, context_name: str | None) -> MCPServer:
     from codenb.servers.kubernetes.server import server  # noqa: PLC0415
+
+    return server(settings, kubeconfig=kubeconfig, context=context_name).mcp
+
+
+def _deployment(settings: Settings, kubeconfig: Path | None, context_name: str | None) -> MCPServer:
+    from codenb.servers.deployment.server import server  # noqa: PLC0415
 
     return server(settings, kubeconfig=kubeconfig, context=context_name).mcp
