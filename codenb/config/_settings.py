@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from codenb.config._servers import ServerSettings, nothing
+from codenb.errors import ConfigError
 from codenb.models.embedded import EMBEDDED_UID
 from codenb.redaction import Redactor
 
@@ -27,6 +28,12 @@ class Limits:
     """For one server's answer."""
     context_tokens: int = 24_000
     """For a context bundle, about."""
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise ConfigError(f"the limit {name} is {value!r}: give a number over 0")
 
 
 @dataclass(frozen=True)

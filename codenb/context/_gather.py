@@ -159,9 +159,10 @@ async def gather(
 
     Raises:
         UnknownServer: `servers` names one that is not configured.
-        BadInput: A limit is not positive.
+        BadInput: A limit is no number over 0.
     """
-    if min(deadline_s, per_server_s, token_budget) <= 0:
+    limits: tuple[object, ...] = (deadline_s, per_server_s, token_budget)
+    if not all(isinstance(one, int | float) and not isinstance(one, bool) and one > 0 for one in limits):
         raise BadInput("gather's deadlines and its token budget are positive numbers")
     begun = time.monotonic()
     asked = _chosen(host.servers, servers)

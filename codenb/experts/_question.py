@@ -58,6 +58,8 @@ def question(text: str, *, target: Target | None = None, kind: str | None = None
     Raises:
         BadInput: There is no text, too much of it, or no such kind.
     """
+    if not isinstance(text, str):
+        raise BadInput(f"the question is a {type(text).__name__}, not text: ask in a sentence")
     words = text.strip()
     if not words:
         raise BadInput("the question is empty: ask in a sentence, such as 'Why is checkout failing?'")

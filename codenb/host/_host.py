@@ -22,7 +22,7 @@ from mcp import Client
 
 from codenb.canonical import canonical_json
 from codenb.config import ServerSettings
-from codenb.errors import ChangesOff, CodenbError, ConnectFailed, NotApproved, UnknownServer
+from codenb.errors import BadInput, ChangesOff, CodenbError, ConnectFailed, NotApproved, UnknownServer
 from codenb.host._change import changed
 from codenb.host._elicit import Approve
 from codenb.host._listing import Prompts, Resources, Servers, ToolInfo, Tools
@@ -148,6 +148,7 @@ class Host:
             ToolError: The tool said no.
             ServerError: What went wrong on the way.
         """
+        _require_seconds(timeout_s)
         # Not validated: arguments that are no JSON data are reported, and recorded, like anything else that is wrong.
         call = ToolCall.model_construct(server=server, tool=tool, arguments=dict(arguments or {}))
         entry = Entry("tool", server, tool, {"arguments": call.arguments}, fresh=fresh)
@@ -181,6 +182,7 @@ class Host:
             ConnectionLost: The answer was lost; whether the change was made is unknown, and so says the record.
             DeadlineExceeded: Likewise.
         """
+        _require_seconds(timeout_s)
         entry = Entry("tool", call.server, call.tool, {"arguments": call.arguments}, fresh=True)
         return await self._recorded(entry, lambda entry: self._changed(entry, call, approve, timeout_s, on_progress))
 
@@ -207,6 +209,7 @@ class Host:
             UnknownTool: The server has no such resource.
             ServerError: What went wrong on the way.
         """
+        _require_seconds(timeout_s)
 
         async def read(entry: Entry) -> ToolResult:
             started = time.perf_counter()
@@ -224,6 +227,7 @@ class Host:
             UnknownTool: The server has no such prompt.
             ServerError: What went wrong on the way.
         """
+        _require_seconds(timeout_s)
         given = dict(arguments or {})
 
         async def get(entry: Entry) -> ToolResult:
@@ -364,6 +368,12 @@ class Host:
         known = ", ".join(self._peers) or "none"
         hint = f"did you mean {near[0]!r}?" if near else f"configured are: {known}"
         raise UnknownServer(f"no server {name!r} is configured: {hint}")
+
+
+def _require_seconds(timeout_s: object) -> None:
+    number = isinstance(timeout_s, int | float) and not isinstance(timeout_s, bool) and timeout_s > 0
+    if not (timeout_s is None or number):
+        raise BadInput(f"timeout_s is {timeout_s!r}: give seconds, as a number over 0")
 
 
 def _needs_approval(info: ToolInfo, call: ToolCall, redactor: Redactor) -> str:

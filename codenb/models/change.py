@@ -109,7 +109,8 @@ class Change(Model):
             wherever the call is kept, shown or part of a digest. The change itself must not hold them either.
         notes: What else whoever approves has to know, a line each.
         reads_back: Whether planning the same call again, after its server was killed while it carried this out, tells
-            by its `before` how far it came; dicts are compared key by key.
+            by its `before` how far it came; dicts are compared key by key. Secret arguments are then as they are shown,
+            so with those it is planned again only where `fixed` says what is looked for.
         timeout_s: How long carrying it out may take, in seconds, where that is not as configured.
         auto_approved_by: Which entry of `auto_approve` in the server's own configuration allows it without asking;
             one that is destructive is asked about all the same.

@@ -31,10 +31,12 @@ _REST = re.compile(r"[^\n\r]+")
 _SCHEME = re.compile(r"(?i)(?:bearer|basic|token|digest|negotiate|apikey|aws4-hmac-sha256)(?:[ \t]+|$)")
 _BLOCK = re.compile(r"[|>][+-]?[0-9]?[ \t]*(?:#[^\n]*)?\r?$")
 
-# Values that are no secret whatever they are called: nothing, a switch, a mask, a reference to where the value is.
+# Values that are no secret whatever they are called: nothing, a switch, a mask, a reference to where the value is, and
+# the HMAC under which a preview shows a secret argument, which has to stay equal for its digest to be checked.
 _HARMLESS = re.compile(
     r"(?i)null|none|nil|true|false|undefined|\[\]|\{\}?|[*•]+|x{3,}|\.{3}|-"
     r"|\$\{[^}]*\}|\$\([A-Za-z0-9_. -]*\)|\$[A-Za-z_][A-Za-z0-9_]*|\{\{.*\}\}|<[a-z][^<>]*>(?:[ \t]{2}.*)?|%[a-z]"
+    r"|hmac-sha256:[0-9a-f]{16,64}"
 )
 
 

@@ -109,9 +109,10 @@ async def test_a_masked_argument_leaves_no_trace(
     """A password goes to the write and nowhere else, although this tool puts it in its summary, answer and progress."""
     caplog.set_level(logging.DEBUG, logger="codenb")
     said: list[str] = []
+    given = {"db": SECRET, "admin_password": f"{SECRET}-of-the-admin"}  # one by a name that says secret
     waiting = none(tmp_path / "pending.json")
     async with reach(transport, ERAS[transport]) as host:
-        proposal = await propose(host, rotate(secrets={"db": SECRET}))
+        proposal = await propose(host, rotate(secrets=given))
         undecided = await execute(host, [proposal], waiting, on_progress=said.append)
         asking = says()
         outcomes = await execute(host, [proposal], asking, on_progress=said.append)
@@ -130,7 +131,7 @@ async def test_a_masked_argument_leaves_no_trace(
         assert SECRET not in caplog.text
         assert any("keys are rotated hmac-sha256:" in line for line in said)
     pending = json.loads((tmp_path / "pending.json").read_text())
-    assert pending["requests"][0]["call"]["arguments"]["secrets"] == vaults.shown({"db": SECRET})
+    assert pending["requests"][0]["call"]["arguments"]["secrets"] == vaults.shown(given)
 
 
 @pytest.mark.parametrize("how", ["quote", "crash", "fail"])

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from codenb.config import Settings, load
+from codenb.config import Limits, Settings, load
 from codenb.errors import ConfigError
 from codenb.models.embedded import EMBEDDED_UID
 
@@ -493,3 +493,10 @@ def test_importing_config_is_light():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("value", ["60", None, 0, -1, True, float("nan")])
+def test_limits_are_numbers_also_where_they_are_made_in_code(value):
+    """Found by a test that gave text: the error came from inside the event loop, minutes later."""
+    with pytest.raises(ConfigError, match=r"the limit timeout_s is .*give a number over 0"):
+        Limits(timeout_s=value)

@@ -56,3 +56,10 @@ def test_what_is_no_question_is_refused(text, kind, message):
     """In one line that says what to do."""
     with pytest.raises(BadInput, match=message):
         question(text, kind=kind)
+
+
+@pytest.mark.parametrize("words", [42, None, ["why?"]])
+def test_a_question_that_is_no_text_is_refused(words: object) -> None:
+    """Found by a number put to the experts: an AttributeError about `strip`."""
+    with pytest.raises(BadInput, match="not text: ask in a sentence"):
+        question(words)  # type: ignore[arg-type]

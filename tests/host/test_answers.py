@@ -255,3 +255,12 @@ def test_an_answer_said_twice_is_clean_in_both(structured: dict[str, Any]) -> No
     assert answer.text == _compact(redactor().value(structured))
     assert redactor().text(answer.text) == answer.text
     assert "hunter2" not in json.dumps(answer.to_dict())
+
+
+@pytest.mark.parametrize("timeout_s", ["soon", 0, -1, float("nan"), True])
+async def test_a_time_that_is_none_is_refused_in_words(in_process: Host, timeout_s: Any) -> None:
+    """Found by a notebook that took its time-out from a text field: a TypeError from inside the event loop."""
+    with pytest.raises(errors.BadInput, match=r"timeout_s is .*give seconds"):
+        await in_process.call("plain", "add", {"a": 1, "b": 2}, timeout_s=timeout_s)
+    with pytest.raises(errors.BadInput, match="give seconds"):
+        await in_process.read("plain", "about://server", timeout_s=timeout_s)

@@ -193,3 +193,12 @@ def test_configured_patterns_hide_their_first_group_or_the_whole():
     shown = Redactor([r"acme-\d+", re.compile(r"ticket (\w+)")]).text("acme-12345 ticket abc")
 
     assert PLACEHOLDER.sub("...", shown) == "... ticket ..."
+
+
+def test_the_hmac_that_stands_for_a_secret_is_kept():
+    """An approval is bound to it: replaced by another process's pseudonym, its digest could not be checked."""
+    shown = {"variables": {"db_password": f"hmac-sha256:{'ab' * 32}", "token": "hmac-sha256:not-one-but-a-secret"}}
+    hidden = redactor().value(shown)
+
+    assert hidden["variables"]["db_password"] == shown["variables"]["db_password"]
+    assert hidden["variables"]["token"].startswith("<redacted:")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codenb.models import Change, Entity, Place, Preview, ToolCall
-from codenb.servers._base._reading_back import compared, read_back
+from codenb.servers._base._reading_back import as_it_is, compared, read_back
 
 VALUES = st.integers(0, 2) | st.sampled_from(["x", None])
 OBJECTS = st.dictionaries(st.sampled_from("abcd"), VALUES, max_size=4)
@@ -83,3 +83,26 @@ def test_a_secret_that_another_process_shows_differently_is_the_same_part() -> N
 
     assert far.applied == ("a",)
     assert far.unclear == ("b",)
+
+
+@pytest.mark.parametrize(
+    ("now", "will", "applied", "not_applied", "moved"),
+    [
+        ({}, {}, ["made", "new"], [], []),
+        ({"new": 1}, {"made": 5, "new": 2}, [], ["made", "new"], []),
+        ({}, {"made": 5}, ["new"], ["made"], []),
+        ({"new": 9}, {"new": 2}, ["made"], [], ["new"]),
+        ({"made": 4}, {"made": 5}, ["new"], [], ["made"]),
+    ],
+)
+def test_what_a_plan_lists_no_more_is_as_it_was_to_be(
+    now: Any, will: Any, applied: list[str], not_applied: list[str], moved: list[str]
+) -> None:
+    """A plan of many objects lists those that differ; one that was made before the kill is in none of its sides."""
+    approved = preview({"new": 1}, {"made": 5, "new": 2})
+    planned = preview(now, will).change
+    far = compared(approved, as_it_is(approved, planned))
+
+    assert sorted(far.applied) == applied
+    assert sorted(far.not_applied) == not_applied
+    assert list(far.moved) == moved

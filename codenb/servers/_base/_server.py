@@ -214,7 +214,9 @@ class Server:
     async def _read_back(self, preview: Preview) -> Outcome:
         """Plan the call of a killed change again, and compare; what that tells for certain is kept."""
         tool, change = self._change_tools.get(preview.call.tool), preview.change
-        if tool is None or not change.reads_back or change.shown_arguments or is_redacted(preview.call.arguments):
+        # Without its secrets a call can be planned again only by what its preview settled, such as the id of a plan.
+        secret = (change.shown_arguments and not change.fixed) or is_redacted(preview.call.arguments)
+        if tool is None or not change.reads_back or secret:
             return not_read_back(preview, "")
         try:
             async with asyncio.timeout(self.settings.limits.change_timeout_s):
