@@ -16,6 +16,7 @@ from tests.host.helpers import children
 from tests.session.conftest import Project
 
 CLUSTER = "kubernetes"
+OWN = ["kubernetes", "deployment"]
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ async def test_a_broken_file_is_named_with_its_place(project: Project, content: 
 async def test_without_any_file_there_is_the_cluster_of_the_current_context(project: Project, reach):
     """Nothing to configure for a first look, and nothing that may be changed."""
     async with codenb.connect(project.folder) as nb:
-        assert [row.server for row in nb.host.status()] == [CLUSTER]
+        assert [row.server for row in nb.host.status()] == OWN
         assert (await nb.call(CLUSTER, "get_pods", namespace="shop")).data["pods"]
         assert not any(one.changes for one in nb.about)
 
@@ -114,7 +115,7 @@ async def test_one_bad_server_costs_its_own_answer_only(
         bundle = await nb.gather(namespace="shop")
 
         assert answer.consensus.leading is not None
-        assert [item.server for item in bundle.items if item.status == "ok"] == [CLUSTER]
+        assert [item.server for item in bundle.items if item.status == "ok"] == OWN
         assert words in one_line(bundle.missing["other.go"])
         assert "other" in to_text(bundle.view())
     assert children() == running_before

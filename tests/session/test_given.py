@@ -108,9 +108,10 @@ async def test_a_session_is_data_too(project: Project):
     async with codenb.connect("demo:healthy", home=project.folder) as nb:
         told = nb.to_dict()
 
-    assert [one["server"] for one in told["servers"]] == ["kubernetes", "toy"]
+    assert [one["server"] for one in told["servers"]] == ["kubernetes", "deployment", "toy"]
     assert told["place"]["identity"] == EMBEDDED_UID
-    assert told["changes"] == {"kubernetes": {"namespaces": ["*"], "reason": ""}}
+    everything = {"namespaces": ["*"], "reason": ""}
+    assert told["changes"] == {"kubernetes": everything, "deployment": everything}
 
 
 @pytest.mark.parametrize(
