@@ -6,14 +6,13 @@ kind was served.
 
 from __future__ import annotations
 
-import asyncio
 from difflib import get_close_matches
 
 from codenb.models import CheckerRun, ValidationFinding
 from codenb.servers._manifests import Document
 from codenb.servers.deployment.validation import _schemas
 from codenb.servers.deployment.validation._deprecations import TABLE
-from codenb.servers.deployment.validation._job import Job
+from codenb.servers.deployment.validation._job import Job, looked
 from codenb.servers.deployment.validation._rules import found, shown
 from codenb.servers.deployment.validation._versions import folders, number
 
@@ -28,7 +27,7 @@ class Apis:
 
     async def run(self, job: Job) -> tuple[CheckerRun, list[ValidationFinding]]:
         """Look at the `apiVersion` and `kind` of every object."""
-        findings = await asyncio.to_thread(self._look, job)
+        findings = await looked(job, self._look)
         return CheckerRun(name=self.name, version=job.kubernetes_version), findings
 
     def _look(self, job: Job) -> list[ValidationFinding]:

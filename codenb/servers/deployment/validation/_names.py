@@ -5,7 +5,6 @@ Sources: https://kubernetes.io/docs/concepts/overview/working-with-objects/names
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import re
@@ -16,7 +15,7 @@ from codenb.models import CheckerRun, ValidationFinding
 from codenb.servers._manifests import Document
 from codenb.servers._manifests._document import Path
 from codenb.servers.deployment.validation import _amounts, _words
-from codenb.servers.deployment.validation._job import Job
+from codenb.servers.deployment.validation._job import Job, looked
 from codenb.servers.deployment.validation._pods import Pods, entries, get, mapping, pods, text
 from codenb.servers.deployment.validation._rules import found, shown
 
@@ -44,7 +43,7 @@ class Names:
 
     async def run(self, job: Job) -> tuple[CheckerRun, list[ValidationFinding]]:
         """Look at every object."""
-        findings = await asyncio.to_thread(self._look, job)
+        findings = await looked(job, self._look)
         return CheckerRun(name=self.name, version=job.kubernetes_version), findings
 
     def _look(self, job: Job) -> list[ValidationFinding]:
@@ -230,7 +229,7 @@ def _port(value: Any, *, named: bool) -> str:
 
 def _is_base64(value: str) -> bool:
     try:
-        base64.b64decode("".join(value.split()), validate=True)
+        base64.b64decode(value.replace("\r", "").replace("\n", ""), validate=True)
     except (binascii.Error, ValueError):
         return False
     return True

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
 from codenb.models import CheckerRun, Severity, ValidationFinding
 from codenb.servers._manifests import Document
 from codenb.servers.deployment.validation import _mounted, _selected
 from codenb.servers.deployment.validation._inventory import Inventory, Live, Wanted, looked_up
-from codenb.servers.deployment.validation._job import Job
+from codenb.servers.deployment.validation._job import Job, looked
 from codenb.servers.deployment.validation._links import Link
 from codenb.servers.deployment.validation._rules import dotted, found
 
@@ -22,16 +21,16 @@ class References:
 
     async def run(self, job: Job) -> tuple[CheckerRun, list[ValidationFinding]]:
         """Follow every reference, into the cluster where one is connected."""
-        links, findings = await asyncio.to_thread(self._inside, job.manifests.documents)
+        links, findings = await looked(job, self._inside)
         live = await looked_up(job.cluster, [link.wanted for link in links]) if job.cluster else None
         findings += [finding for link in links if (finding := self._outside(link, live))]
         status, problem = ("failed", live.problem) if live and live.problem else ("ok", "")
         return CheckerRun(name=self.name, version=job.kubernetes_version, status=status, problem=problem), findings
 
-    def _inside(self, documents: tuple[Document, ...]) -> tuple[list[Link], list[ValidationFinding]]:
+    def _inside(self, job: Job) -> tuple[list[Link], list[ValidationFinding]]:
         """What the files tell by themselves, and the references that lead out of them."""
-        inventory = Inventory(documents)
-        findings = [*self._duplicates(documents), *_selected.faults(self.name, inventory)]
+        inventory = Inventory(job.manifests.documents)
+        findings = [*self._duplicates(inventory.documents), *_selected.faults(self.name, inventory)]
         out: list[Link] = []
         for link in _mounted.links(inventory):
             there = inventory.of(*link.wanted)

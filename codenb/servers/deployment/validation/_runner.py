@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _MODULES: dict[ConfigurationType, str] = {"kubernetes": "_kubernetes", "terraform": "_terraform", "docker": "_docker"}
 _MOST_KEPT = 256
+_SMALL = 16 * 1024  # characters that are parsed in a millisecond or two
+_MANY = 200  # findings that take some milliseconds to redact
 _MOST_FINDINGS_KEPT = 50_000
 _ORDER = {"terraform": 0, "kubernetes": 1, "docker": 2}
 
@@ -85,22 +88,25 @@ async def validate(
     Raises:
         BadInput: A path cannot be used, nothing is there to validate, or the version is not known.
     """
-    found = await asyncio.to_thread(_sources.find, items, roots, type)
+    small = all("\n" in item for item in items) and sum(map(len, items)) <= _SMALL
+    find = partial(_sources.find, items, roots, type)
+    found = find() if small else await asyncio.to_thread(find)
     version = await chosen(kubernetes_version, cluster) if "kubernetes" in found.types else ""
     shared = Job("kubernetes", roots, kubernetes_version=version, cluster=cluster, settings=settings)
     jobs = [_job(kind, found, shared) for kind in found.types]
     pairs = [(checker, job) for job in jobs for checker in _checkers(job.type)]
     answers = await asyncio.gather(*(_run(checker, job) for checker, job in pairs))
     unread = [_unread(job) for job in jobs] + [_closed(found)]
-    findings = [_prepared(finding, strict=strict) for _, several in answers for finding in several]
-    findings.sort(key=lambda one: (-one.severity, one.file, one.line or 0, one.column or 0, one.rule, one.message))
+    several = [finding for _, found_by_one in answers for finding in found_by_one]
+    merge = partial(_merged, several, strict=strict)
+    findings = await asyncio.to_thread(merge) if len(several) > _MANY else merge()
     runs = [run for run, _ in answers] + [run for run in unread if run]
     invalid = any(finding.severity >= fail_on for finding in findings)
     incomplete = any(run.status == "failed" for run in runs)
     return ValidationReport(
         status="invalid" if invalid else "incomplete" if incomplete else "valid",
         types=found.types,
-        findings=tuple(dict.fromkeys(findings)),
+        findings=findings,
         checkers=tuple(runs),
         files=(*found.terraform.files, *found.manifests.files, *found.docker.files),
         fail_on=fail_on,
@@ -167,13 +173,28 @@ def _closed(found: _sources.Found) -> CheckerRun | None:
     return CheckerRun(name="files", status="failed", problem=f"{name} cannot be looked into: {reason}")
 
 
+def _merged(findings: list[ValidationFinding], *, strict: bool) -> tuple[ValidationFinding, ...]:
+    """All findings as they leave the room, worst first, each once."""
+    prepared = dict.fromkeys(_prepared(finding, strict=strict) for finding in findings)
+    return tuple(sorted(prepared, key=_place))
+
+
+@lru_cache(maxsize=2048)
+def _hidden(message: str) -> str:
+    """A message without secrets; policies say the same of every object."""
+    return redactor().text(message)
+
+
+def _place(one: ValidationFinding) -> tuple[int, str, int, int, str, str]:
+    return -one.severity, one.file, one.line or 0, one.column or 0, one.rule, one.message
+
+
 def _prepared(finding: ValidationFinding, *, strict: bool) -> ValidationFinding:
     """A finding as it leaves the room: without secrets, and demoted where it is of style."""
-    hide = redactor().text
     changes: dict[str, object] = {}
-    if (source := hide(finding.source)) != finding.source:
+    if (source := redactor().text(finding.source)) != finding.source:
         changes["source"] = source
-    if (message := hide(finding.message)) != finding.message:
+    if (message := _hidden(finding.message)) != finding.message:
         changes["message"] = message
     if finding.style and not strict and finding.severity > Severity.INFO:
         changes["severity"] = Severity.INFO

@@ -61,11 +61,11 @@ class Schemas:
     whole: dict[str, Any]
     kinds: dict[Kind, str]
     _registry: Any = None
-    _compiled: dict[Kind, Schema] = field(default_factory=dict)
+    _compiled: dict[Kind, Schema | None] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def of(self, kind: Kind) -> Schema | None:
-        """The schema of a kind; None where this set has none."""
+        """The schema of a kind; None where this set has none that can be used."""
         name = self.kinds.get(kind)
         if name is None:
             return None
@@ -78,13 +78,16 @@ class Schemas:
         """API groups of the kinds."""
         return {group for group, _, _ in self.kinds}
 
-    def _compile(self, name: str) -> Schema:
+    def _compile(self, name: str) -> Schema | None:
         rust = _rust()
         if self._registry is None:
             self._registry = rust.Registry([(_URI, self.whole)])
         pointer = name.replace("~", "~0").replace("/", "~1")
         reference = {"$ref": f"{_URI}#/$defs/{pointer}"}
-        return Schema(rust.Draft202012Validator(reference, registry=self._registry), self.whole)
+        try:
+            return Schema(rust.Draft202012Validator(reference, registry=self._registry), self.whole)
+        except (ValueError, rust.ReferencingError):  # a server may describe a kind by another that it does not describe
+            return None
 
 
 @lru_cache(maxsize=4)
