@@ -50,7 +50,7 @@ def test_kubectl_gets_the_plain_discovery_when_it_prefers_the_aggregated(http_):
     assert http_("GET", "/apis", accept=accept)[1]["kind"] == "APIGroupList"
 
 
-@pytest.mark.parametrize("path", ["/openapi/v2", "/openapi/v2", "/apis/apps/v1/namespaces/shop/nonsense", "/nonsense"])
+@pytest.mark.parametrize("path", ["/openapi/v2", "/apis/apps/v1/namespaces/shop/nonsense", "/nonsense"])
 def test_what_is_not_there_is_404_with_a_status(http_, path):
     """Clients decide by the Status body, not by an HTML page."""
     status, body = http_("GET", path)
