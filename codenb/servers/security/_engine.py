@@ -38,6 +38,7 @@ _REGISTRIES = {
         for kind in ("resource", "data", "module", "provider")
     },
 }
+_LOUD = ("urllib3", "requests")  # which set filters for their own warnings when they are imported
 _GRAPHS = {"kubernetes": "kubernetes", "docker": "dockerfile", "terraform": "terraform"}
 
 
@@ -55,6 +56,7 @@ _FILTER = _NoCheckov()
 def _aside() -> Iterator[None]:
     """Run checkov's code without a trace of it in the root logger or the standard streams."""
     root, handler, streams = logging.getLogger(), logging.NullHandler(), (sys.stdout, sys.stderr)
+    kept = set(map(id, warnings.filters))
     root.addHandler(handler)  # a root without handlers would be given one by the first `logging.info`
     root.addFilter(_FILTER)
     try:
@@ -63,6 +65,9 @@ def _aside() -> Iterator[None]:
         root.removeFilter(_FILTER)
         root.removeHandler(handler)
         _without_colorama(*streams)
+        warnings.filters[:] = [  # type: ignore[index]  # a list, whatever its stub says
+            entry for entry in warnings.filters if id(entry) in kept or not entry[2].__module__.startswith(_LOUD)
+        ]
 
 
 def inside(function: Callable[P, T]) -> Callable[P, T]:
@@ -105,15 +110,13 @@ def registries(framework: str) -> Mapping[str, Any]:
         PartMissing: checkov is not installed.
     """
     version()
-    kept = list(warnings.filters)
     try:
         for module in _MODULES[framework]:
             import_module(module)
         found = {kind: getattr(import_module(module), name) for kind, (module, name) in _REGISTRIES[framework].items()}
     except ImportError as error:
         raise _missing() from error
-    finally:  # requests and urllib3, which it imports, add their own
-        warnings.filters[:] = kept  # type: ignore[index]  # a list, whatever its stub says
+    finally:
         logging.getLogger("checkov").setLevel(logging.CRITICAL)
     return found
 

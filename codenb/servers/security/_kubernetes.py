@@ -82,13 +82,12 @@ def _scan_one(document: Document, result: Scan) -> None:
             continue
         check.evaluated_keys = []
         try:
-            verdict = check.scan_entity_conf(entity, document.kind).name
+            failed = check.scan_entity_conf(entity, document.kind).name == "FAILED"
+            paths = _paths(check, document, entity) if failed else []
         except Exception:  # noqa: BLE001  other people's code on other people's values: said, and the next one runs
             result.problems.append(broken(check, _place(document, ())))
             continue
-        if verdict == "FAILED":
-            paths = _containers_that_fail(check, document, entity) or [_nearest(document, check)]
-            result.findings += [finding("kubernetes", check, _place(document, path)) for path in paths]
+        result.findings += [finding("kubernetes", check, _place(document, path)) for path in paths]
 
 
 def _runs_control_plane(document: Document) -> bool:
@@ -112,6 +111,10 @@ def _skipped(document: Document) -> frozenset[str]:
         for key, value in annotations.items()
         if isinstance(key, str) and key.startswith(_SKIP)
     )
+
+
+def _paths(check: Any, document: Document, entity: dict[str, Any]) -> list[Path]:
+    return _containers_that_fail(check, document, entity) or [_nearest(document, check)]
 
 
 def _containers_that_fail(check: Any, document: Document, entity: dict[str, Any]) -> list[Path]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from codenb.servers.security._engine import graph_checks, inside, registries
 from codenb.servers.security._hcl import Path, Read, read
-from codenb.servers.security._hcl_text import Unreadable
+from codenb.servers.security._hcl_text import Unreadable, plain
 from codenb.servers.security._kubernetes import path_of
 from codenb.servers.security._results import Place, Scan, broken, finding, skipped_in
 from codenb.servers.security._table import table
@@ -82,6 +82,7 @@ def read_values(text: str, name: str) -> dict[str, Any]:
     Raises:
         Unreadable: It is no HCL.
     """
+    plain(text)  # says what is not closed, at its own place
     try:
         wrapped = read(f"locals {{\n{text}\n}}\n", name)  # arguments at the top are the arguments of a block
     except Unreadable as error:

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +62,8 @@ class Format:
         with tempfile.TemporaryDirectory(prefix="codenb-") as folder:
             names = await asyncio.to_thread(_copies, Path(folder), job)
             ran = await program.run(["fmt", "-check", "-diff", "-no-color", *names], Path(folder), timeout_s=_TIMEOUT_S)
-        copy = ""
-        for line in ran.stdout.splitlines():
-            if line.startswith("--- old/"):
-                copy = line.removeprefix("--- old/")
-            elif (hunk := _HUNK.match(line)) and copy in names:
-                findings.append(_unformatted(hunk, names[copy], job))
+        for copy, first, last in _changed(ran.stdout):
+            findings.append(_unformatted(first, last, names[copy], job))
         return CheckerRun(name=self.name, version=program.version), findings
 
 
@@ -175,12 +171,28 @@ def _copies(folder: Path, job: Job) -> dict[str, str]:
     return names
 
 
-def _unformatted(hunk: re.Match[str], name: str, job: Job) -> ValidationFinding:
-    context = 3  # unchanged lines around what changes
-    first, count = int(hunk[1]), int(hunk[2] or 1)
+def _changed(diff: str) -> Iterator[tuple[str, int, int]]:
+    """What a unified diff changes: the file, and the first and last line of it in each hunk."""
+    copy, number, changed = "", 0, list[int]()
+    for line in [*diff.splitlines(), "@@ -0 +0 @@"]:
+        if line.startswith(("@@ ", "--- old/")) and changed:
+            yield copy, min(changed), max(changed)
+            changed = []
+        if line.startswith("--- old/"):
+            copy = line.removeprefix("--- old/")
+        elif hunk := _HUNK.match(line):
+            number = int(hunk[1])
+        elif line.startswith("-"):
+            changed.append(number)
+            number += 1
+        elif line.startswith("+") and not line.startswith("+++ ") and not changed:
+            changed.append(max(1, number))  # lines that are only added
+        elif line.startswith(" "):
+            number += 1
+
+
+def _unformatted(start: int, end: int, name: str, job: Job) -> ValidationFinding:
     lines = masked(job.files[name], terraform=True).split("\n")
-    start = min(first + (context if first > 1 else 0), first + max(count - 1, 0))
-    end = max(start, first + count - 1 - context)
     return ValidationFinding(
         rule="terraform/fmt",
         checker=Format.name,
