@@ -63,7 +63,13 @@ class ValidationInspector:
         self.severity = _dropdown("Severity", [(f"{one} or worse", one) for one in Severity])
         self.rule = _dropdown("Rule", _choices("all rules", (one.rule for one in report.findings)))
         self.file = _dropdown("File", _choices("all files", (one.file for one in report.findings)))
-        self.text = widgets.Text(description="Words", placeholder="such as privileged", layout=_control())
+        # On Enter or leaving, not with each letter: a screen reader would read out as many counts as there are letters.
+        self.text = widgets.Text(
+            description="Words",
+            placeholder="such as privileged, then Enter",
+            continuous_update=False,
+            layout=_control(),
+        )
         self.previous = _button("Previous page", "arrow-left")
         self.next = _button("Next page", "arrow-right")
         self.status = widgets.HTML()
