@@ -8,7 +8,7 @@ from codenb.demo import WorldThread
 from codenb.models import Severity
 from codenb.servers._clients.cluster import shared
 from codenb.servers.deployment.validation._deprecations import TABLE
-from codenb.servers.deployment.validation._schemas import of_version
+from codenb.servers.deployment.validation._schemas import kinds_of
 from codenb.servers.deployment.validation._versions import folders, number
 from tests.validation.conftest import without_policies
 
@@ -235,7 +235,7 @@ def test_the_table_of_removals_agrees_with_the_published_schemas():
     versions = list(folders())
     for (api, kind), told in TABLE.items():
         group, _, version = api.rpartition("/")
-        served = [one for one in versions if (group, version, kind) in of_version(one).kinds]
+        served = [one for one in versions if (group, version, kind) in kinds_of(one)]
         gone = next((one for one in versions if served and number(one) > number(served[-1])), "")
         if served:
             assert (api, kind, told.removed) == (api, kind, gone)

@@ -162,7 +162,7 @@ async def test_secrets_do_not_reach_a_report(check):
     text = (
         "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata:\n  key: 'not base64 hunter2'\n---\n"
         "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - name: a\n    image: a\n"
-        "    env: [{name: DB_PASSWORD, valu: hunter2hunter2}]\n"
+        "    env: [{name: DB_PASSWORD, value: hunter2hunter2, extra: 1}]\n"
     )
 
     report = await check(text)

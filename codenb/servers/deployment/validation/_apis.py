@@ -64,7 +64,7 @@ class Apis:
 
 def built_in(group: str) -> bool:
     """Whether an API group is Kubernetes' own, so that what it does not have cannot come from a CRD."""
-    return group in _UNGROUPED or group in _schemas.of_version(list(folders())[-1]).groups()
+    return group in _UNGROUPED or any(group == one for one, _, _ in _schemas.kinds_of(list(folders())[-1]))
 
 
 def unknown_kind(checker: str, document: Document, kind: _schemas.Kind, version: str) -> ValidationFinding | None:
@@ -72,10 +72,10 @@ def unknown_kind(checker: str, document: Document, kind: _schemas.Kind, version:
     if (document.api_version, document.kind) in TABLE:
         return None
     name = kind[2]
-    here = _schemas.of_version(version)
+    here = _schemas.kinds_of(version)
     what = f"Kubernetes {version} has no {name} in {document.api_version}"
-    serving = [one for one in folders() if kind in _schemas.of_version(one).kinds]
-    others = sorted({f"{of}/{at}" if of else at for of, at, one in here.kinds if one == name}, key=len)
+    serving = [one for one in folders() if kind in _schemas.kinds_of(one)]
+    others = sorted({f"{of}/{at}" if of else at for of, at, one in here if one == name}, key=len)
     if serving and number(serving[-1]) < number(version):
         said = f"{what}: it was served until {serving[-1]}"
         remedy = f"use {' or '.join(others)}" if others else "remove it"
@@ -90,7 +90,7 @@ def unknown_kind(checker: str, document: Document, kind: _schemas.Kind, version:
         return found(
             checker, document, ("apiVersion",), "kubernetes/unknown-kind", said, remedy=f"use {' or '.join(others)}"
         )
-    near = get_close_matches(name, {one for _, _, one in here.kinds if not one.endswith("List")}, n=1)
+    near = get_close_matches(name, {one for _, _, one in here if not one.endswith("List")}, n=1)
     said = f"{what}" + (f": did you mean {near[0]}?" if near else f", nor any other kind {shown(name)}")
     return found(
         checker, document, ("kind",), "kubernetes/unknown-kind", said, remedy=f"write {near[0]}" if near else ""

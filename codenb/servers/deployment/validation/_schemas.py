@@ -74,10 +74,6 @@ class Schemas:
                 self._compiled[kind] = self._compile(name)
             return self._compiled[kind]
 
-    def groups(self) -> set[str]:
-        """API groups of the kinds."""
-        return {group for group, _, _ in self.kinds}
-
     def _compile(self, name: str) -> Schema | None:
         rust = _rust()
         if self._registry is None:
@@ -103,6 +99,12 @@ def of_version(version: str) -> Schemas:
     }
     whole["$id"] = _URI
     return Schemas(whole, kinds)
+
+
+@lru_cache(maxsize=64)
+def kinds_of(version: str) -> frozenset[Kind]:
+    """The kinds that a Kubernetes version has; small enough to be kept for all versions."""
+    return frozenset(of_version(version).kinds)
 
 
 def of_openapi(answers: list[dict[str, Any]]) -> Schemas:
