@@ -78,7 +78,7 @@ async def test_a_deployment_that_fails_answers_its_report_and_its_undo(world: Wo
     good = {"manifests": [DEPLOYMENT], "namespace": "shop", "wait": False}
     await call(server, "deploy_kubernetes", good)
     world.advance(30)
-    bad = {"manifests": [DEPLOYMENT.replace(":2.4.0", ":no-such-tag")], "namespace": "shop", "timeout": 60}
+    bad = {"manifests": [DEPLOYMENT.replace(":2.4.0", ":no-such-tag")], "namespace": "shop", "timeout": 10}
 
     async def later(_done: float, _total: float | None, line: str | None) -> None:
         if line and line.startswith("waiting"):

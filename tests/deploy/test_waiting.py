@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -14,48 +17,61 @@ from tests.deploy.manifests import CONFIG, DEPLOYMENT
 from tests.deploy.test_deploy import undone
 
 
-class Listener:
-    """Hears the progress of a deployment, and lets the world's time pass when something is waited for."""
+@asynccontextmanager
+async def time_passes(world: WorldThread) -> AsyncIterator[None]:
+    """Let the world's time run, much faster than ours, while something waits for it."""
 
-    def __init__(self, world: WorldThread, seconds: float) -> None:
-        self.world, self.seconds = world, seconds
-        self.lines: list[str] = []
+    async def run() -> None:
+        while True:
+            await asyncio.to_thread(world.advance, 5)
+            await asyncio.sleep(0.02)
 
-    async def __call__(self, _done: float, _total: float | None, line: str) -> None:
-        self.lines.append(line)
-        if line.startswith("waiting"):
-            self.world.advance(self.seconds)
-
-
-async def carried(change: Any, listener: Listener) -> Any:
-    with reporting(listener, str):
-        return await write(change)
+    running = asyncio.create_task(run())
+    try:
+        yield
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
 
 
 async def test_it_is_done_when_the_pods_are_ready_and_says_how_far_it_is(world: WorldThread, plan: Plan) -> None:
     """A cell that waits for minutes has to show what it waits for."""
-    listener = Listener(world, 10)
+    lines: list[str] = []
 
-    report = await carried(await plan(CONFIG, DEPLOYMENT, wait=True), listener)
+    async def listen(_done: float, _total: float | None, line: str) -> None:
+        lines.append(line)
+        if line.startswith("waiting"):
+            started.set()
+
+    started = asyncio.Event()
+    change = await plan(CONFIG, DEPLOYMENT, wait=True)
+    with reporting(listen, str):
+        writing = asyncio.create_task(write(change))
+    await started.wait()
+    async with time_passes(world):
+        report = await writing
 
     assert report["ready"] == {"Deployment shop/web": "2 of 2"}
-    assert listener.lines[:3] == [
+    assert lines[:3] == [
         "applying ConfigMap shop/web",
         "applying Deployment shop/web",
         "waiting for Deployment shop/web 0 of 2",
     ]
-    assert listener.lines[-1] == "Deployment shop/web is ready"
+    assert lines[-1] == "Deployment shop/web is ready"
 
 
 async def test_a_bad_image_is_reported_with_pod_event_and_cause_and_undone(
     world: WorldThread, plan: Plan, compare: Compare, cluster: Any
 ) -> None:
     """The rollout stalls with the old pods serving; the report has to name the pod and the registry's words."""
-    await carried(await plan(DEPLOYMENT, wait=True), Listener(world, 10))
+    async with time_passes(world):
+        await write(await plan(DEPLOYMENT, wait=True))
     change = await plan(DEPLOYMENT.replace(":2.4.0", ":no-such-tag"), wait=True)
 
     with pytest.raises(ChangeFailed, match=r"1 object was applied, and failed: Deployment shop/web") as failed:
-        await carried(change, Listener(world, 90))
+        async with time_passes(world):
+            await write(change)
 
     answer = failed.value.answer
     (told,) = answer["not_ready"]
@@ -66,7 +82,7 @@ async def test_a_bad_image_is_reported_with_pod_event_and_cause_and_undone(
     assert any("no-such-tag" in one["message"] for one in told["events"])
     assert "web-" in str(failed.value)
     assert "the undo sets back" in str(failed.value)
-    await carried(await undone(cluster, change), Listener(world, 30))
+    await write(await undone(cluster, change))
     world.advance(60)
     after = await compare(DEPLOYMENT)
     assert (after.changed, after.ready_replicas) == (0, 2)
@@ -76,8 +92,14 @@ async def test_a_program_that_crashes_is_reported_with_its_last_lines(world: Wor
     """What it wrote before it ended is the first thing that anybody asks for."""
     crashing = DEPLOYMENT.replace("memory: 64Mi}", "memory: 64Mi}, limits: {memory: 64Mi}")
 
-    with pytest.raises(ChangeFailed) as failed:
-        await carried(await plan(crashing, wait=True), Listener(world, 90))
+    change = await plan(crashing, wait=True, timeout_s=1)
+
+    async def listen(_done: float, _total: float | None, line: str) -> None:
+        if line.startswith("waiting"):
+            world.advance(90)  # from here on it stands still, in the middle of the crash loop
+
+    with reporting(listen, str), pytest.raises(ChangeFailed) as failed:
+        await write(change)
 
     (told,) = failed.value.answer["not_ready"]
     assert told["cause"] == "OOMKilled"

@@ -28,31 +28,28 @@ _CONTROLLER = "kube-controller-manager"
 _REPLICAS = ".spec.replicas"
 
 
-def owners_of(conflicts: Sequence[FieldConflict], owner: Owner | None, scaler: Owner | None) -> tuple[FieldOwner, ...]:
+def owners_of(conflicts: Sequence[FieldConflict], scaler: Owner | None) -> tuple[FieldOwner, ...]:
     """The conflicts of one object, with who stands behind each manager.
 
     Args:
         conflicts: As the API server names them.
-        owner: Who manages the object, by its marks.
         scaler: The autoscaler that sets its replicas.
     """
     return tuple(
         FieldOwner(
             field=one.field.removeprefix("."),
             manager=one.manager,
-            known_as=_known(one, owner, scaler),
+            known_as=_known(one, scaler),
         )
         for one in conflicts
     )
 
 
-def _known(conflict: FieldConflict, owner: Owner | None, scaler: Owner | None) -> str:
+def _known(conflict: FieldConflict, scaler: Owner | None) -> str:
     through_scale = conflict.subresource == "scale" or conflict.manager == _CONTROLLER
     if conflict.field == _REPLICAS and through_scale and scaler is not None:
         return scaler.manager
     known = _MANAGERS.get(conflict.manager, "")
-    if owner is not None and owner.manager == known:
-        return f"{known}, {owner.note}"
     if known:
         return known
     if conflict.manager == _CONTROLLER:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,7 @@ _BESIDES_S = 120.0
 class _Deployment:
     """Everything that a deployment would do."""
 
+    cluster: str
     planned: Sequence[Planned]
     deleted: Sequence[dict[str, Any]]
     sealer: Sealer
@@ -103,27 +105,12 @@ async def deployed(
     wanted = await wanted_of(cluster, manifests, namespace)
     conceal((one.body for one in wanted), sealer)
     going = await prunable(cluster, wanted) if prune else []
-    plan = _Deployment(await Planning(cluster).all(wanted), going, sealer)
+    plan = _Deployment(cluster.context, await Planning(cluster).all(wanted), going, sealer)
     if not force_conflicts:
         _refuse_conflicts(plan.planned)
-    undo = undo_of(plan.changed, plan.deleted)
     waited = [one.wanted for one in plan.planned if wait and waits_for(one.after or {})]
-    before, after = plan.sides()
-    touched = plan.entities()
-    change = Change(
-        summary=_summary(plan, cluster),
-        entity=entity_of(touched, label[1] if (label := shared_label(wanted)) else ""),
-        namespaces=tuple(sorted({one.namespace for one in touched}, key=str)),
-        before=before,
-        after=after,
-        success=_success(call, wanted, timeout_s),
-        undo=_undo(call, undo),
-        owner=_owner(plan.changed),
-        destructive=bool(plan.deleted),
-        notes=_notes(plan, undo, waits=bool(waited), manifests=manifests),
-        shown_arguments=_shown_arguments(call, wanted, sealer),
-        timeout_s=timeout_s + _BESIDES_S + len(wanted),
-    )
+    # Secrets are looked for in every object: a second of work where there are hundreds.
+    change = await asyncio.to_thread(_change, plan, call, manifests, timeout_s=timeout_s, waits=bool(waited))
 
     async def write() -> JsonValue:
         return await Carrying(
@@ -139,27 +126,52 @@ async def deployed(
     return change.written_by(write)
 
 
+def _change(plan: _Deployment, call: ToolCall, manifests: Manifests, *, timeout_s: float, waits: bool) -> Change:
+    """The deployment as a person sees it."""
+    undo = undo_of(plan.changed, plan.deleted)
+    wanted = [one.wanted for one in plan.planned]
+    label = shared_label(wanted)
+    before, after = plan.sides()
+    touched = plan.entities()
+    return Change(
+        summary=_summary(plan),
+        entity=entity_of(touched, label[1] if label else ""),
+        namespaces=tuple(sorted({one.namespace for one in touched}, key=str)),
+        before=before,
+        after=after,
+        success=_success(call, wanted, timeout_s),
+        undo=_undo(call, undo),
+        owner=_owner(plan.changed),
+        destructive=bool(plan.deleted),
+        notes=_notes(plan, undo, waits=waits, manifests=manifests),
+        shown_arguments=_shown_arguments(call, wanted, plan.sealer),
+        timeout_s=timeout_s + _BESIDES_S + len(wanted),
+    )
+
+
 def _refuse_conflicts(planned: Sequence[Planned]) -> None:
     taken = [
-        f"{one.wanted.key}: {'; '.join(map(str, owners_of(one.conflicts, one.owner, one.scaler)))}"
+        f"{one.wanted.key}: {'; '.join(map(str, owners_of(one.conflicts, one.scaler)))}"
         for one in planned
         if one.conflicts
     ]
     if taken:
+        owners = {one.owner.manager: one.owner.note for one in planned if one.conflicts and one.owner}
+        advice = "".join(f"; {manager}, {note}" for manager, note in owners.items())
         raise ChangeError(
             f"fields belong to others ({listed(taken, 3)}): leave them out of the manifests, or take them over with "
-            f"force_conflicts=true"
+            f"force_conflicts=true{advice}"
         )
 
 
-def _summary(plan: _Deployment, cluster: Cluster) -> str:
+def _summary(plan: _Deployment) -> str:
     created = [one.wanted.key for one in plan.changed if one.live is None]
     updated = [one.wanted.key for one in plan.changed if one.live is not None]
     parts = [f"create {listed(created, 3)}"] if created else []
     parts += [f"update {listed(updated, 3)}"] if updated else []
     parts += [f"delete {listed([key_of(one) for one in plan.deleted], 3)}"] if plan.deleted else []
     what = "; ".join(parts) or f"nothing to change in {len(plan.planned)} objects"
-    return f"deploy to cluster {cluster.context}: {what}"
+    return f"deploy to cluster {plan.cluster}: {what}"
 
 
 def _owner(changed: Sequence[Planned]) -> Owner | None:
@@ -177,9 +189,7 @@ def _owner(changed: Sequence[Planned]) -> Owner | None:
 
 def _notes(plan: _Deployment, undo: Undo, *, waits: bool, manifests: Manifests) -> tuple[str, ...]:
     notes = [
-        f"takes {each} in {one.wanted.key}"
-        for one in plan.changed
-        for each in owners_of(one.conflicts, one.owner, one.scaler)
+        f"takes {each} in {one.wanted.key}" for one in plan.changed for each in owners_of(one.conflicts, one.scaler)
     ]
     if any(one.conflicts for one in plan.changed):
         notes.append("the undo sets the values back, and leaves the fields with codenb")

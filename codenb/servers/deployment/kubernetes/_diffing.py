@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 from collections.abc import Sequence
 
@@ -45,7 +46,7 @@ async def diff(
     wanted = await wanted_of(cluster, manifests, namespace)
     conceal((one.body for one in wanted), sealer)
     planned = await Planning(cluster, lenient=True).all(wanted)
-    objects = _bounded([_object(one, sealer) for one in planned])
+    objects = await asyncio.to_thread(lambda: _bounded([_object(one, sealer) for one in planned]))
     missing = list(dict.fromkeys(one.missing for one in planned if one.missing))
     counts = [replicas_of(one.after, one.live) for one in planned]
     return ManifestDiff(
@@ -68,7 +69,7 @@ def _object(planned: Planned, sealer: Sealer) -> ObjectDiff:
         object=planned.wanted.key,
         action=action,
         diff=unified(*planned.difference(sealer)) if shown else "",
-        conflicts=owners_of(planned.conflicts, planned.owner, planned.scaler),
+        conflicts=owners_of(planned.conflicts, planned.scaler),
         owner=_owner(planned),
         local=planned.local,
         where=planned.wanted.where,

@@ -64,12 +64,11 @@ class ObjectDiff(Part):
 
     def view(self) -> View:
         """The diff, and who stands in its way."""
-        blocks: list[Block] = [Field("manifest", self.where)] if self.where else []
-        blocks += [Field("managed by", self.owner, Tone.WARN)] if self.owner else []
+        blocks: list[Block] = [Field("managed by", self.owner, Tone.WARN)] if self.owner else []
         blocks += [Text(f"conflict: {one}", Tone.BAD) for one in self.conflicts]
         blocks += [Text(self.local, Tone.INFO)] if self.local else []
         if self.diff:
-            blocks.append(Diff(*sides(self.diff), caption=self.object))
+            blocks.append(Diff(*sides(self.diff), caption=self.where))
         return View(title=self.object, badges=[Badge(self.action, _TONES[self.action])], blocks=blocks)
 
 
@@ -103,7 +102,7 @@ class ManifestDiff(Answered):
         badges = [
             Badge(f"{self.changed} to change", Tone.WARN) if self.changed else Badge("nothing to change", Tone.GOOD)
         ]
-        badges += [Badge(f"{self.conflicts} conflicts", Tone.BAD)] if self.conflicts else []
+        badges += [Badge(f"{self.conflicts} conflict{'s' * (self.conflicts > 1)}", Tone.BAD)] if self.conflicts else []
         badges += [Badge("without server defaults", Tone.WARN)] if self.local else []
         blocks: list[Block] = [Text(self.local_reason, Tone.WARN)] if self.local_reason else []
         blocks += [Text(note, Tone.INFO) for note in self.notes]

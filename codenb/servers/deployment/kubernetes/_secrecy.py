@@ -56,7 +56,9 @@ def as_documents(manifests: Iterable[Mapping[str, Any]]) -> str:
     """Objects as one YAML text."""
     import yaml  # noqa: PLC0415  only where something is deployed
 
-    return yaml.safe_dump_all(list(manifests), sort_keys=False, allow_unicode=True, width=10_000)
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump_all(list(manifests), Dumper=dumper, sort_keys=False, allow_unicode=True, width=10_000)
+    return text
 
 
 def conceal(manifests: Iterable[Mapping[str, Any]], sealer: Sealer) -> None:
