@@ -20,6 +20,9 @@ from codenb.views import to_text
 QUESTION_BYTES = 12_000
 """Hosts cut long questions; with the schema of the answer around it this stays under 16 KB."""
 
+_CUT = " not shown"
+"""How a view says that it left something out."""
+
 
 class Approval(BaseModel):
     """What every answer has, whichever preview it is for."""
@@ -36,6 +39,10 @@ def question(preview: Preview) -> str:
     if len(text.encode()) > QUESTION_BYTES:
         kept = text.encode()[:QUESTION_BYTES].decode(errors="ignore").rpartition("\n")[0]
         return f"{kept}\n\nCUT HERE: the rest of what would change is in {whole}; read it before you approve."
+    if _CUT in text:  # by the view; a text that says so by itself costs the person one look
+        return (
+            f"{text}\n\nCUT HERE: not all of what would change is shown; it is in {whole}: read it before you approve."
+        )
     return f"{text}\n\n{whole}"
 
 
