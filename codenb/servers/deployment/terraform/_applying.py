@@ -74,8 +74,8 @@ class Applying:
                 stop_s=STOP_S,
             )
             otherwise, problem = ran.stderr, None if ran.code == 0 else ran
-        except FileExistsError as error:
-            raise Conflict(f"plan {self.saved.plan_id} is being applied already: plan again") from error
+        except (FileExistsError, FileNotFoundError) as error:  # another apply of it was quicker, or is done and gone
+            raise Conflict(f"plan {self.saved.plan_id} was applied or begun already: plan again") from error
         except CodenbError as error:
             report = self._report(stream)
             raise ChangeFailed(f"{error}; {_said(report)}", report) from error
@@ -83,9 +83,9 @@ class Applying:
             await asyncio.to_thread(self.saved.applied)
             return {"applied": dict(stream.applied)}
         reason = explained(stream.errors, planned.program, planned.shown, otherwise=planned.secrets.text(otherwise))
-        stale = any(one.summary == STALE for one in stream.errors)
+        stale = any(one.summary == STALE for one in stream.errors) or not self.saved.plan.exists()
         if (isinstance(reason, Conflict) or stale) and not (stream.applied or stream.begun or stream.failed):
-            await asyncio.to_thread(self.saved.log.unlink)
+            await asyncio.to_thread(self.saved.log.unlink, missing_ok=True)
             raise Conflict(str(reason)) from None
         report = self._report(stream)
         await asyncio.to_thread(self.saved.applied)
@@ -119,13 +119,17 @@ async def how_far(planned: Planned, saved: Saved, folder: Path) -> dict[str, Jso
     well, because it may have been killed before it wrote them, or somebody may have come after it.
 
     Raises:
-        PreviewUsed: It is still at work.
+        PreviewUsed: It is still at work, or was just done by another process.
     """
     if await asyncio.to_thread(lambda: saved.running):
         raise PreviewUsed(
             f"{planned.program.name} is still applying {saved.plan_id} to {folder}: look again when it is done"
         )
-    stream, lines = Stream(clean=planned.secrets.text), await asyncio.to_thread(_log_of, saved)
+    stream = Stream(clean=planned.secrets.text)
+    try:
+        lines = await asyncio.to_thread(_log_of, saved)
+    except FileNotFoundError as error:
+        raise PreviewUsed(f"plan {saved.plan_id} was applied meanwhile: plan again") from error
     for line in lines:
         stream.read(line)
     before, after = planned.sides
