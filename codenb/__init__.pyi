@@ -1,5 +1,6 @@
 from . import errors as errors
 from . import plots as plots
+from . import widgets as widgets
 from .actions import (
     decisions as decisions,
 )
