@@ -126,6 +126,61 @@ async def test_fields_of_others_are_refused_and_taken_only_on_demand(cluster: Cl
     assert (await cluster.get(DEPLOYMENTS, "web", "shop"))["spec"]["replicas"] == 5
 
 
+async def test_what_codenb_scaled_or_patched_itself_is_no_conflict(cluster: Cluster, plan: Plan) -> None:
+    """After our own scale_deployment the next deployment was refused: `spec.replicas` of 'codenb', says the server.
+
+    It keeps what came through a subresource, or by a patch, as another entry of the same manager. Nobody else's field
+    may be taken on that way, though: that of another is still the one that is named.
+    """
+    await write(await plan(DEPLOYMENT))
+    await cluster.patch(
+        DEPLOYMENTS, "web", "shop", {"spec": {"replicas": 6}}, form="merge", subresource="scale", dry_run=False
+    )
+    image = {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": "registry.example/shop/app:9"}]}}}}
+    await cluster.patch(DEPLOYMENTS, "web", "shop", image, dry_run=False)
+
+    change = await plan(DEPLOYMENT)
+    assert change.before["Deployment shop/web"]["spec"]["replicas"] == 6
+    assert change.after["Deployment shop/web"]["spec"]["replicas"] == 2
+    assert await write(change) == {"applied": ["Deployment shop/web"]}
+    spec = (await cluster.get(DEPLOYMENTS, "web", "shop"))["spec"]
+    assert (spec["replicas"], spec["template"]["spec"]["containers"][0]["image"][-5:]) == (2, "2.4.0")
+
+    path = "/apis/apps/v1/namespaces/shop/deployments/web"
+    theirs = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"paused": True}}
+    await apply_as(cluster, "platform-team", path, theirs, force=True)
+    await cluster.patch(
+        DEPLOYMENTS, "web", "shop", {"spec": {"replicas": 6}}, form="merge", subresource="scale", dry_run=False
+    )
+    with pytest.raises(ChangeError, match=r"spec\.paused of 'platform-team'") as refused:
+        await plan(DEPLOYMENT.replace("  replicas: 2", "  replicas: 2\n  paused: false"))
+    assert "'codenb'" not in str(refused.value)
+
+
+async def test_a_field_that_another_takes_between_two_looks_is_not_taken_from_him_with_our_own(
+    cluster: Cluster, plan: Plan
+) -> None:
+    """Our own conflict is solved by force, and force takes everything: only of an object that nobody touched since."""
+    await write(await plan(DEPLOYMENT))
+    body = read(DEPLOYMENT).documents[0].data
+    await cluster.patch(
+        DEPLOYMENTS, "web", "shop", {"spec": {"replicas": 6}}, form="merge", subresource="scale", dry_run=False
+    )
+
+    blind = await cluster.apply(DEPLOYMENTS, "web", "shop", body, force=False, dry_run=False)
+    assert [one.manager for one in blind.conflicts] == ["codenb"]
+    old = str(int((await cluster.get(DEPLOYMENTS, "web", "shop"))["metadata"]["resourceVersion"]) - 1)
+    with pytest.raises(Conflict):
+        await cluster.apply(
+            DEPLOYMENTS,
+            "web",
+            "shop",
+            body | {"metadata": body["metadata"] | {"resourceVersion": old}},
+            force=False,
+            dry_run=False,
+        )
+
+
 async def test_an_object_that_moved_in_what_is_not_ours_is_written_all_the_same(cluster: Cluster, plan: Plan) -> None:
     """Every status bumps the version: a write that gave up on it would never come through during a rollout."""
     await write(await plan(DEPLOYMENT))

@@ -12,6 +12,7 @@ import pytest
 from codenb.demo import WorldThread
 from codenb.errors import ChangeFailed
 from codenb.servers._base._progress import reporting
+from codenb.servers.deployment.kubernetes._workloads import replicas_of
 from tests.deploy.conftest import Compare, Plan, write
 from tests.deploy.manifests import CONFIG, DEPLOYMENT
 from tests.deploy.test_deploy import undone
@@ -86,6 +87,49 @@ async def test_a_bad_image_is_reported_with_pod_event_and_cause_and_undone(
     world.advance(60)
     after = await compare(DEPLOYMENT)
     assert (after.changed, after.ready_replicas) == (0, 2)
+
+
+async def test_pods_of_the_old_template_do_not_count_as_ready_ones_of_the_new(
+    world: WorldThread, plan: Plan, compare: Compare
+) -> None:
+    """A rollout whose image cannot be pulled said "1 of 2": the old pods were ready, and one new one was there."""
+    async with time_passes(world):
+        await write(await plan(DEPLOYMENT, wait=True))
+    bad = DEPLOYMENT.replace(":2.4.0", ":no-such-tag")
+
+    with pytest.raises(ChangeFailed, match=r"Deployment shop/web, 0 of 2") as failed:
+        async with time_passes(world):
+            await write(await plan(bad, wait=True))
+
+    (told,) = failed.value.answer["not_ready"]
+    compared = await compare(bad)
+    assert told["ready"] == "0 of 2"
+    assert (compared.changed, compared.desired_replicas, compared.ready_replicas) == (0, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "ready"),
+    [
+        ({"replicas": 4, "updatedReplicas": 1, "readyReplicas": 3, "availableReplicas": 3}, 0),
+        ({"replicas": 4, "updatedReplicas": 2, "readyReplicas": 3, "availableReplicas": 3}, 1),
+        ({"replicas": 4, "updatedReplicas": 2, "readyReplicas": 4, "availableReplicas": 3}, 1),
+        ({"replicas": 3, "updatedReplicas": 3, "readyReplicas": 2, "availableReplicas": 2}, 2),
+        ({"replicas": 3, "updatedReplicas": 3, "readyReplicas": 3, "availableReplicas": 3}, 3),
+        ({"replicas": 3, "readyReplicas": 3, "availableReplicas": 3}, 0),
+    ],
+)
+def test_of_the_ready_pods_as_many_may_be_old_as_there_are_old_ones(status: dict[str, int], ready: int) -> None:
+    """The status of a workload counts the ready pods of all templates together."""
+    live = {
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "shop", "generation": 2},
+        "spec": {"replicas": 3},
+        "status": {"observedGeneration": 2, **status},
+    }
+
+    assert replicas_of(live, live) == (3, ready)
+    unseen = live | {"metadata": live["metadata"] | {"generation": 3}}
+    assert replicas_of(unseen, unseen) == (3, 0)
 
 
 async def test_a_program_that_crashes_is_reported_with_its_last_lines(world: WorldThread, plan: Plan) -> None:

@@ -263,6 +263,10 @@ class Cluster:
     ) -> Applied:
         """Server-side apply as field manager `codenb`; fields that it does not know are refused.
 
+        What codenb set itself by a patch or through a subresource is not another's, although the server keeps it as a
+        second entry and names it as a conflict: it is taken, where a resourceVersion keeps anybody else from having
+        come in between.
+
         Args:
             kind: Of the object.
             name: Of the object.
@@ -285,7 +289,11 @@ class Cluster:
         path = self._path(kind, namespace, name)
         status, answer = await self._try("PATCH", path, query=query, body=body, content_type=APPLY)
         if conflicts := conflicts_of(status, answer):
-            return Applied(None, conflicts=conflicts)
+            of_others = tuple(one for one in conflicts if one.manager != FIELD_MANAGER)
+            unmoved = dry_run or "resourceVersion" in (body.get("metadata") or {})
+            if of_others or not unmoved:
+                return Applied(None, conflicts=of_others or conflicts)
+            return await self.apply(kind, name, namespace, body, force=True, dry_run=dry_run)
         if status not in _OK:
             doing = f"{'preview' if dry_run else 'apply'} {_named(kind, name, namespace)}"
             raise refused(status, answer, doing=doing, context=self.context)

@@ -30,7 +30,7 @@ class Progress:
 
 
 def replicas_of(after: Mapping[str, Any] | None, live: Mapping[str, Any] | None) -> tuple[int, int]:
-    """Replicas that an object asks for, and how many of them are ready and of the newest template.
+    """Replicas that an object asks for, and how many of them are surely ready and of the newest template.
 
     Args:
         after: As it would be.
@@ -47,9 +47,7 @@ def replicas_of(after: Mapping[str, Any] | None, live: Mapping[str, Any] | None)
         desired = now.desired if now else 0
     else:
         desired = int(((after or live or {}).get("spec") or {}).get("replicas", 1))
-    if now is None or now.observed_generation < now.generation:
-        return desired, 0
-    return desired, min(now.ready, now.available, now.ready if _on_delete(live or {}) else now.updated)
+    return desired, _newest(now, min(now.ready, now.available), live or {}) if now else 0
 
 
 def waits_for(resource: Mapping[str, Any]) -> bool:
@@ -75,11 +73,24 @@ def _rollout(resource: dict[str, Any]) -> Progress:
     if _on_delete(resource):  # its pods keep the old template until somebody deletes them
         done = now.observed_generation >= now.generation and now.ready == now.replicas == now.desired
     message = f"{now.reason}: {now.message}" if now.reason and now.message else now.message or now.reason
-    return Progress(done, failed=now.stuck and not done, counts=f"{_newest(now)} of {now.desired}", message=message)
+    return Progress(
+        done,
+        failed=now.stuck and not done,
+        counts=f"{_newest(now, now.ready, resource)} of {now.desired}",
+        message=message,
+    )
 
 
-def _newest(now: rollouts.RolloutStatus) -> int:
-    return min(now.ready, now.updated) if now.observed_generation >= now.generation else 0
+def _newest(now: rollouts.RolloutStatus, ready: int, resource: Mapping[str, Any]) -> int:
+    """How many of the ready pods are of the newest template, whichever of the others are ready.
+
+    The status counts the ready ones of all templates together, so that as many of them as there are old pods may be
+    old: in a rollout that its image holds up, all are.
+    """
+    if now.observed_generation < now.generation:
+        return 0
+    old = 0 if _on_delete(resource) else max(now.replicas - now.updated, 0)
+    return max(ready - old, 0)
 
 
 def _pod(resource: Mapping[str, Any]) -> Progress:
