@@ -127,7 +127,7 @@ class Carrier:
                 call,
                 approve,
                 timeout_s=longest + _HEAR_OF_IT_S if longest else None,
-                on_progress=lambda told: self.say(f"{base.summary}: {told}"),
+                on_progress=self.say,
             )
         except CodenbError as error:
             return await self._not_answered(base, error, sent, request.proposal.undo)

@@ -142,8 +142,7 @@ class _Execution:
 
     async def _request(self, proposal: Proposal) -> ApprovalRequest:
         """The proposal as things stand now, not as they stood when it was made."""
-        name = title(proposal)
-        preview = await previewed(self.host, proposal.sent, lambda told: self.say(f"{name}: {told}"))
+        preview = await previewed(self.host, proposal.sent, self.say)
         shown = proposal.preview
         notes = () if shown is None or preview is None or shown.digest == preview.digest else (_MOVED,)
         changes: dict[str, Any] = {"preview": preview, "problem": None}

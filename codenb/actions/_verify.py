@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from codenb.canonical import canonical_json
 from codenb.errors import CodenbError
 from codenb.models import Expectation, SuccessCondition
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 _FIRST_WAIT_S, _LONGEST_WAIT_S, _GROWTH = 0.25, 2.0, 1.6
 _LONGEST_READ_S = 20.0
 _LONGEST_TEXT = 80
+_WHOLE_BYTES = 2_000
+"""Answers up to this size are kept whole; of longer ones, what was checked and the plain values beside it."""
+
 _ABSENT = object()
 
 _ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -34,7 +38,8 @@ class Verified:
 
     Attributes:
         holds: Whether every expectation is met.
-        answer: What the check answered; None where it could not be read.
+        answer: What the check answered, or of a long answer what tells whether it holds; None where it could not be
+            read.
         missing: What does not hold, or why it could not be read, in one line.
     """
 
@@ -54,7 +59,7 @@ async def check(host: Host, condition: SuccessCondition, *, timeout_s: float = _
     except CodenbError as error:
         return Verified(holds=False, missing=f"{call.tool} could not be read: {error}")
     wrong = unmet(condition, result.data)
-    return Verified(holds=not wrong, answer=result.data, missing="; ".join(wrong))
+    return Verified(holds=not wrong, answer=telling(condition, result.data), missing="; ".join(wrong))
 
 
 async def verify(host: Host, condition: SuccessCondition, say: Callable[[str], None]) -> Verified:
@@ -82,6 +87,16 @@ async def verify(host: Host, condition: SuccessCondition, say: Callable[[str], N
 def unmet(condition: SuccessCondition, answer: Any) -> list[str]:
     """The expectations that an answer does not meet, each as a line; a field that is not there meets none."""
     return [line for expectation in condition.expect if (line := _unmet(expectation, answer))]
+
+
+def telling(condition: SuccessCondition, answer: Any) -> Any:
+    """What of an answer tells whether the condition holds: all of a short one, the checked fields of a long one."""
+    if not isinstance(answer, Mapping) or len(canonical_json(answer)) <= _WHOLE_BYTES:
+        return answer
+    paths = [one.field for one in condition.expect]
+    paths += [one.value.removeprefix("$") for one in condition.expect if isinstance(one.value, str)]
+    named = {path.partition(".")[0] for path in paths}
+    return {key: value for key, value in answer.items() if key in named or not isinstance(value, Mapping | list)}
 
 
 def _unmet(expectation: Expectation, answer: Any) -> str:

@@ -451,7 +451,7 @@ class Outcome(Answered):
             blocks.append(Field("undo", str(self.undo)))
         if self.status == "failed" and self.answer is not None:  # how far it came matters more than the state
             blocks.append(self._answered())
-        if self.before is not None or self.after is not None:
+        if self.after is not None:
             blocks.append(Diff(as_yaml(self.before), as_yaml(self.after), caption="before and after"))
         elif self.answer is not None and self.status != "failed":  # nothing was verified: all that is known of it
             blocks.append(self._answered())

@@ -93,7 +93,7 @@ class Session(Shown):
             NotApproved: The tool changes something: use `propose` and `execute`.
             ToolError: The tool says no.
         """
-        return await self.host.call(server, tool, arguments)
+        return await self.host.call(server, tool, arguments, on_progress=Progress())
 
     @traced
     async def tools(self, server: str | None = None) -> Tools:
@@ -227,7 +227,9 @@ class Session(Shown):
             "strict": strict,
             "kubernetes_version": kubernetes_version,
         }
-        answer = await self.host.call(_DEPLOYMENT, "validate_deployment", arguments, timeout_s=_VALIDATE_S)
+        answer = await self.host.call(
+            _DEPLOYMENT, "validate_deployment", arguments, timeout_s=_VALIDATE_S, on_progress=Progress()
+        )
         return ValidationReport.from_dict(answer.data, what="the validation")
 
     @traced
@@ -244,7 +246,7 @@ class Session(Shown):
         from codenb.servers.deployment.kubernetes import ManifestDiff  # noqa: PLC0415  with what it is made by
 
         arguments = {"manifests": _files.items(manifests, self._deployment), "namespace": namespace}
-        answer = await self.host.call(_DEPLOYMENT, "diff_kubernetes", arguments)
+        answer = await self.host.call(_DEPLOYMENT, "diff_kubernetes", arguments, on_progress=Progress())
         return ManifestDiff.from_dict(answer.data, what="the diff")
 
     @traced
@@ -270,7 +272,9 @@ class Session(Shown):
             "variables": dict(variables or {}),
             "resource_address": resource_address,
         }
-        answer = await self.host.call(_DEPLOYMENT, "plan_terraform", arguments, timeout_s=_PLAN_S)
+        answer = await self.host.call(
+            _DEPLOYMENT, "plan_terraform", arguments, timeout_s=_PLAN_S, on_progress=Progress()
+        )
         return TerraformPlan.from_dict(answer.data, what="the plan")
 
     @traced
@@ -324,7 +328,7 @@ class Session(Shown):
         """
         call = ToolCall(server=server, tool=tool, arguments=arguments)
         await _given.require_fitting(self.host, call)
-        return await actions.propose(self.host, call)
+        return await actions.propose(self.host, call, on_progress=Progress())
 
     @traced
     async def execute(
@@ -377,7 +381,7 @@ class Session(Shown):
             raise BadInput(
                 f"{outcome.summary or outcome.call}: {outcome.status}, and no call is known that takes it back"
             )
-        return await actions.propose(self.host, outcome.undo)
+        return await actions.propose(self.host, outcome.undo, on_progress=Progress())
 
     @traced
     async def outcome(self, reference: str) -> Outcome:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codenb.actions import difference
-from codenb.actions._verify import check, unmet
+from codenb.actions._verify import check, telling, unmet
 from codenb.host import Host
 from codenb.models import Expectation, SuccessCondition, ToolCall
 
@@ -110,3 +110,16 @@ def test_a_long_difference_is_cut_and_says_so() -> None:
     lines = difference(dict.fromkeys(map(str, range(100)), 1), dict.fromkeys(map(str, range(100)), 2))
 
     assert (len(lines), lines[-1]) == (40, "and 61 more")
+
+
+def test_of_a_long_answer_what_was_checked_is_kept() -> None:
+    """A verified deployment showed sixty lines of diffs before the two numbers that said it was done."""
+    asked = SuccessCondition(
+        text="all is ready",
+        check=ToolCall(server="deployment", tool="diff_kubernetes"),
+        expect=(Expectation(field="changed", value=0), Expectation(field="ready", op=">=", value="$desired")),
+    )
+    answer = {"changed": 0, "ready": 3, "desired": 3, "cluster": "shop", "objects": [{"diff": "+ a\n" * 1000}]}
+
+    assert telling(asked, answer) == {"changed": 0, "ready": 3, "desired": 3, "cluster": "shop"}
+    assert telling(asked, answer | {"objects": []}) == answer | {"objects": []}

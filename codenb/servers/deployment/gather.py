@@ -99,7 +99,7 @@ async def _asked(target: Target, roots: Roots, settings: Settings) -> dict[str, 
     from codenb.servers import cost  # noqa: PLC0415  only where something is asked for
     from codenb.servers.deployment.validation import validate  # noqa: PLC0415
 
-    report = await validate(target.manifests, roots, type="kubernetes")
+    report = await validate(target.manifests, roots, type="kubernetes", settings=settings)
     configured = settings.servers.get("deployment")
     book = cost.PriceBook.of(configured.prices if configured else None)
     estimate = await asyncio.to_thread(cost.estimate, target.manifests, book=book, roots=roots)

@@ -105,6 +105,7 @@ class Tools:
             strict=strict,
             kubernetes_version=kubernetes_version,
             cluster=await self._reachable() if kubernetes_version is None else None,
+            settings=self.settings,
         )
 
     @reads(ttl_s=LIVE_S)
