@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _FIRST_WAIT_S, _LONGEST_WAIT_S, _GROWTH = 0.25, 2.0, 1.6
 _LONGEST_READ_S = 20.0
 _LONGEST_TEXT = 80
-_WHOLE_BYTES = 2_000
+_WHOLE_BYTES = 500
 """Answers up to this size are kept whole; of longer ones, what was checked and the plain values beside it."""
 
 _ABSENT = object()

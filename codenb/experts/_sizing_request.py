@@ -160,7 +160,13 @@ class Request:
         head = {"name": self.entity.name, "namespace": self.entity.namespace, "labels": labels}
         resources = {"requests": dict(self.resources)} | ({"limits": dict(self.limits)} if self.limits else {})
         pod: dict[str, Any] = {"topologySpreadConstraints": _spread(self)} if self.spread else {}
-        pod["containers"] = [{"name": self.entity.name, "image": self.image, "resources": resources}]
+        # What any image can live with, and what a pod has no need of unless its request says so.
+        pod |= {
+            "automountServiceAccountToken": False,
+            "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        }
+        container = {"name": self.entity.name, "image": self.image, "resources": resources}
+        pod["containers"] = [{**container, "securityContext": {"allowPrivilegeEscalation": False}}]
         selector = {"matchLabels": {_NAME: self.entity.name}}
         made: list[dict[str, Any]] = [
             {

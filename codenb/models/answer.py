@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
@@ -168,7 +169,7 @@ class Answer(Model):
         shown = consensus.view()
         blocks: list[Block] = list(shown.blocks)
         if consensus.tallies:
-            blocks += [Quote(one.quote, one.item) for one in consensus.tallies[0].evidence[:4]]
+            blocks += [Quote(one.quote, one.item) for one in _longest(consensus.tallies[0].evidence)[:4]]
         for tally in consensus.dissent:
             against = [Quote(one.quote, one.item) for one in tally.evidence[:2]]
             inner = View(title="", subtitle=", ".join(tally.experts), blocks=against)
@@ -198,3 +199,14 @@ class Answer(Model):
         if not any(opinion.model_requested for opinion in self.opinions):
             return "no model was asked"
         return "cost unknown" if self.cost_usd is None else f"{self.cost_usd:.4f} USD"
+
+
+def _longest(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """Without quotes that stand in another one of the same item."""
+    return [
+        one
+        for one in evidence
+        if not any(
+            one.quote != other.quote and one.quote in other.quote and one.item == other.item for other in evidence
+        )
+    ]

@@ -1,16 +1,19 @@
 """Views as plain text, for terminals, logs and wherever HTML is not shown.
 
-Nothing can be opened here, so a closed fold shows its first lines and says how many more there are. Every line is one
-that a terminal can only print: control characters were named on the way in, and colour is ours or none.
+Nothing can be opened here, so a closed fold shows its first lines and says how many more there are; one inside of
+another is its summary only. Every line is one that a terminal can only print: control characters were named on the way
+in, and colour is ours or none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
 
 from codenb.views._cells import percent, share_of
 from codenb.views._compare import Gap, Line, compare
-from codenb.views._data import Cards, Code, Diff, Fold, Image, Link, Source, Table, Text, Tone, View
+from codenb.views._data import Block, Cards, Code, Diff, Fold, Image, Link, Source, Table, Text, Tone, View
 from codenb.views._group import Bars, Fields, Group, Left, Quotes, grouped
 from codenb.views._measure import pad, width_of, wrap
 from codenb.views._outside import Lines, block, counted, inline, picture
@@ -184,7 +187,18 @@ def _card(card: View, width: int, paint: Paint) -> list[str]:
 
 def _fold(fold: Fold, width: int, paint: Paint) -> list[str]:
     first, *more = wrap(inline(fold.summary), width - 2)
-    body = _view(fold.view, width - 2, paint)
+    body = _view(_summarised(fold.view), width - 2, paint)
     if not fold.open and len(body) > _FOLDED_LINES:
         body = [*body[:_FOLDED_LINES], paint.dim(f"⋯ {counted(len(body) - _FOLDED_LINES, 'further line')} folded")]
     return [f"▸ {first}", *(_INDENT + line if line else "" for line in (*more, *body))]
+
+
+def _summarised(view: View) -> View:
+    """The view with runs of closed folds as one text: what is folded twice is not read here."""
+    blocks: list[Block] = []
+    for folded, run in groupby(view.blocks, lambda item: isinstance(item, Fold) and not item.open):
+        if folded:
+            blocks.append(Text("\n".join(f"▸ {item.summary}" for item in run if isinstance(item, Fold))))
+        else:
+            blocks += run
+    return replace(view, blocks=blocks)

@@ -126,3 +126,15 @@ def test_a_closed_fold_shows_its_beginning_and_counts_the_rest():
 
     assert closed.endswith("    11\n  ⋯ 18 further lines folded")
     assert opened.endswith("    29")
+
+
+def test_what_is_folded_twice_is_one_line() -> None:
+    """A validation with sixteen small findings filled three screens of a terminal with their remedies."""
+    finding = View("", blocks=[Text("remedy: mend it")])
+    folds = [Fold("low: one", finding), Fold("low: two", finding)]
+
+    shown = to_text(View("Report", blocks=[Fold("a file", View("", blocks=[Text("before"), *folds]), open=True)]))
+
+    assert shown.splitlines()[-2:] == ["  ▸ low: one", "  ▸ low: two"]
+    assert "remedy" not in shown
+    assert "remedy" in to_text(View("Report", blocks=[Fold("low: one", finding)]))
