@@ -19,6 +19,7 @@ from mcp import StdioServerParameters
 from codenb.config import load
 from codenb.demo import WorldThread
 from codenb.servers.kubernetes.server import server
+from tests.ports import free_port
 
 _WEB = """
 import sys, uvicorn
@@ -116,9 +117,7 @@ def reach(home: Path) -> Iterator[Reach]:
 
 @contextlib.contextmanager
 def _served(kubeconfig: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen([sys.executable, "-c", _WEB, str(kubeconfig), str(port)])
     try:
         while True:

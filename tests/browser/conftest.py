@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.parts import chromium
+from tests.ports import free_port
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 _TOKEN = "test"
@@ -58,7 +58,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     homes = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     environment = os.environ | {name: str(tmp_path / name.lower()) for name in homes}
     environment |= {"JUPYTER_CONFIG_DIR": str(config), "CODENB_CONNECT": "demo:oom"}
-    port = _free_port()
+    port = free_port()
     log = (tmp_path / "lab.log").open("w")
     process = subprocess.Popen(
         [
@@ -102,12 +102,6 @@ def open_and_run(page: Page, lab: Lab, notebook: str) -> None:
     page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.sessionContext?.isReady", timeout=60_000)
     # The command's promise is not returned: it resolves only after the cell that waits for a click.
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_up(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

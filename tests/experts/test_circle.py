@@ -100,18 +100,18 @@ async def test_an_expert_that_hangs_is_stopped():
     """After the time for all, and it is told to stop."""
     hangs = Says("b", after=asyncio.Event())
 
-    opinions, counted = await ask(WHY, BUNDLE, [Says("a"), hangs], deadline_s=0.02, total_s=0.05)
+    opinions, counted = await ask(WHY, BUNDLE, [Says("a"), hangs], deadline_s=2, total_s=2)
 
-    assert (opinions[1].status, opinions[1].status_reason) == ("timeout", "no answer within 0.05 s")
+    assert (opinions[1].status, opinions[1].status_reason) == ("timeout", "no answer within 2 s")
     assert (hangs.stopped, counted.status) == (True, "SINGLE")
 
 
 async def test_a_late_answer_is_kept_and_not_counted():
     """A person may still want to read it."""
     late = asyncio.Event()
-    asyncio.get_running_loop().call_later(0.2, late.set)
+    asyncio.get_running_loop().call_later(3, late.set)
 
-    opinions, counted = await ask(WHY, BUNDLE, [Says("a"), Says("b", after=late)], deadline_s=0.1, total_s=30)
+    opinions, counted = await ask(WHY, BUNDLE, [Says("a"), Says("b", after=late)], deadline_s=2, total_s=30)
 
     assert (opinions[1].status, opinions[1].votes) == ("timeout", (OOM,))
     assert "kept, not counted" in opinions[1].status_reason

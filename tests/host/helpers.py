@@ -16,6 +16,8 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.ports import free_port
+
 SERVERS = Path(__file__).parent / "servers"
 PATIENCE_S = 30.0
 """How long a test waits for what must happen; a liveness bound, not a measurement."""
@@ -52,9 +54,7 @@ def alive(pid: int) -> bool:
 
 def serve(kind: str, journal: Path) -> tuple[subprocess.Popen[bytes], str]:
     """Start the fixture server over HTTP; returns its process and its address once it listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, str(SERVERS / "plain.py"), kind, str(journal), str(port)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     until = time.monotonic() + PATIENCE_S

@@ -18,6 +18,7 @@ import pytest
 import codenb
 from codenb.errors import NotApproved
 from tests.conftest import part
+from tests.ports import free_port
 
 pytestmark = pytest.mark.parts
 
@@ -26,12 +27,18 @@ EVERYTHING_TOML = """
 [servers.kubernetes]
 enabled = false
 
+[servers.deployment]
+enabled = false
+
 [servers.everything]
 read_only = ["echo", "get-*"]
 gather = [{ tool = "echo", arguments = { message = "about {namespace}/{workload}" } }]
 """
 PROMETHEUS_TOML = """
 [servers.kubernetes]
+enabled = false
+
+[servers.deployment]
 enabled = false
 
 [servers.prometheus]
@@ -46,12 +53,6 @@ def project(folder: Path, entry: dict[str, object], toml: str) -> Path:
     (folder / ".mcp.json").write_text(json.dumps({"mcpServers": {name: entry}}))
     (folder / "codenb.toml").write_text(toml)
     return folder
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

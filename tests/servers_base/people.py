@@ -15,6 +15,8 @@ from typing import Any
 from mcp import Client, StdioServerParameters
 from mcp.types import ElicitRequestParams, ElicitResult, TextContent
 
+from tests.ports import free_port
+
 TOY = Path(__file__).with_name("toy.py")
 
 Answer = Callable[[str, str], Awaitable[ElicitResult] | ElicitResult]
@@ -71,9 +73,7 @@ def stdio(folder: Path) -> StdioServerParameters:
 @contextlib.contextmanager
 def http(folder: Path) -> Iterator[str]:
     """The toy as an HTTP server of its own process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen([sys.executable, str(TOY), str(folder), str(port)])
     try:
         while True:

@@ -37,8 +37,8 @@ print(cart.data['spec']['replicas'])
 """
 STOPPED = ("KeyboardInterrupt", "CancelledError")
 Make = Callable[..., Notebook]
-SOON_S = 5.0
-"""How soon a stopped cell must end: generous for a loaded machine, and far from how long the work would take."""
+SOON_S = 20.0
+"""How soon a stopped cell must end: generous for a loaded machine, and the work would not end at all."""
 
 
 @pytest.fixture(scope="module")
