@@ -96,7 +96,7 @@ def _roots(paths: list[str]) -> Roots:
     for path in paths:
         if path != _STDIN:
             if not os.path.lexists(path):
-                raise BadInput(f"{path}: there is no such file or folder")
+                raise BadInput(f"{path or repr(path)}: there is no such file or folder")
             typed.append(Path(path))
     return Roots((Path.cwd(), *typed))
 

@@ -29,7 +29,7 @@ def view(report: ValidationReport) -> View:
     blocks = [*above.blocks, *_by_file(report)]
     if report.checkers:
         rows: list[list[str | float | None]] = [
-            [run.name, run.version, run.status, run.duration_ms or None, "yes" if run.cached else ""]
+            [run.name, run.version, run.status, round(run.duration_ms, 1) or None, "yes" if run.cached else ""]
             for run in report.checkers
         ]
         blocks.append(Table(["checker", "version", "status", "ms", "cached"], rows, caption="Who checked"))

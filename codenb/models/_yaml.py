@@ -15,6 +15,11 @@ def as_yaml(value: Any, *, indent: int = 0) -> str:
     return "\n".join(_lines(value, indent))
 
 
+def as_side(value: Any) -> str:
+    """The same as one side of a diff, where nothing is no line."""
+    return "" if value is None or value == {} else as_yaml(value)
+
+
 def _lines(value: Any, indent: int) -> list[str]:
     pad = "  " * indent
     match value:

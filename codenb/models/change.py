@@ -11,7 +11,7 @@ from pydantic import JsonValue, PrivateAttr, model_validator
 
 from codenb.canonical import digest
 from codenb.models._base import Answered, Model
-from codenb.models._yaml import as_yaml
+from codenb.models._yaml import as_side, as_yaml
 from codenb.models.target import Entity, Place
 from codenb.redaction import redactor
 from codenb.views import Badge, Block, Code, Diff, Field, Text, Tone, View
@@ -172,7 +172,7 @@ class Change(Model):
 
     def view(self) -> View:
         return View(
-            title=self.summary, blocks=[Diff(as_yaml(self.before), as_yaml(self.after), caption=str(self.entity))]
+            title=self.summary, blocks=[Diff(as_side(self.before), as_side(self.after), caption=str(self.entity))]
         )
 
 
@@ -211,7 +211,7 @@ class Preview(Answered):
     @property
     def diff(self) -> str:
         """Unified diff of before and after, as YAML."""
-        return unified_diff(as_yaml(self.change.before), as_yaml(self.change.after))
+        return unified_diff(as_side(self.change.before), as_side(self.change.after))
 
     def view(self) -> View:
         change = self.change
@@ -237,7 +237,7 @@ class Preview(Answered):
         if change.before == change.after:
             blocks.append(Text("Nothing would change.", Tone.WARN))
         else:
-            blocks.append(Diff(as_yaml(change.before), as_yaml(change.after), caption=str(change.entity)))
+            blocks.append(Diff(as_side(change.before), as_side(change.after), caption=str(change.entity)))
         badges = [Badge("destructive", Tone.BAD)] if change.destructive else []
         return View(title=change.summary, badges=badges, blocks=blocks)
 
@@ -452,7 +452,7 @@ class Outcome(Answered):
         if self.status == "failed" and self.answer is not None:  # how far it came matters more than the state
             blocks.append(self._answered())
         if self.after is not None:
-            blocks.append(Diff(as_yaml(self.before), as_yaml(self.after), caption="before and after"))
+            blocks.append(Diff(as_side(self.before), as_side(self.after), caption="before and after"))
         elif self.answer is not None and self.status != "failed":  # nothing was verified: all that is known of it
             blocks.append(self._answered())
         badges = [Badge(self.status, OUTCOME_TONES[self.status])]

@@ -10,7 +10,7 @@ from pydantic import Field as Setting
 from pydantic import JsonValue
 
 from codenb.models._base import Answered, Model
-from codenb.models._yaml import as_yaml
+from codenb.models._yaml import as_side
 from codenb.views import Badge, Block, Diff, Field, Fold, Table, Text, Tone, View
 
 if TYPE_CHECKING:
@@ -181,11 +181,7 @@ def _because(one: ResourceChange) -> str:
 
 def _diffs(changes: Sequence[ResourceChange]) -> list[Block]:
     shown = [one for one in changes if one.before != one.after][:_DIFFS]
-    return [Diff(_yaml(one.before), _yaml(one.after), caption=f"{one.action} {one.address}") for one in shown]
-
-
-def _yaml(value: JsonValue) -> str:
-    return "" if value is None else as_yaml(value)
+    return [Diff(as_side(one.before), as_side(one.after), caption=f"{one.action} {one.address}") for one in shown]
 
 
 def _short(value: JsonValue) -> str:

@@ -74,3 +74,10 @@ def test_hiding_keeps_every_line_where_it_was(before, secret):
     text = f'{before}\nvariable "token" {{\n  default = "{secret}x"\n}}\n'
 
     assert masked(text, terraform=True).count("\n") == text.count("\n")
+
+
+def test_a_sensitive_output_says_nothing_of_the_variable_before_it():
+    """`default = "small"` was called a secret because an output further down is sensitive."""
+    text = 'variable "size" {\n  default = "small"\n}\noutput "url" {\n  value     = 1\n  sensitive = true\n}\n'
+
+    assert find_terraform_secrets(text) == []

@@ -113,6 +113,27 @@ async def test_what_fmt_would_change_is_style_at_its_line(folder):
     assert report.status == "valid"
 
 
+async def test_a_file_that_does_not_parse_keeps_fmt_from_no_other(folder):
+    """Of several files fmt says nothing where one has a syntax error, and the report said that fmt had run."""
+    (folder / "app" / "main.tf").write_text('resource "terraform_data" "x" {\n  input =\n}\n')
+    (folder / "part" / "main.tf").write_text(PART.replace("  type = string", "  type      = string"))
+
+    report = await _report(folder, ".")
+
+    assert [(one.file, one.line) for one in report.findings if one.rule == "terraform/fmt"] == [("part/main.tf", 2)]
+    assert _run(report, "terraform fmt").status == "ok"
+
+
+async def test_links_in_a_circle_beside_a_module_keep_nothing_from_being_checked(folder):
+    """The copy resolves every link beside the files; a circle ended the checker with a fault of its own."""
+    (folder / "app" / "circle").symlink_to("circle")
+
+    report = await _report(folder)
+
+    assert report.status == "valid", [run.problem for run in report.checkers]
+    assert not report.notes
+
+
 async def test_a_missing_provider_makes_the_report_incomplete_and_says_what_to_do(folder):
     """A provider is a program that the scanned files name: it is not installed by looking at them."""
     (folder / "part" / "main.tf").write_text(

@@ -6,6 +6,7 @@ lies outside is refused before it is looked for: an answer must not tell which f
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,8 +70,7 @@ class Roots:
         except FileNotFoundError as error:
             raise BadInput(f"{what} {_quoted(given)} does not exist in {self}") from error
         except (OSError, RuntimeError, ValueError) as error:  # links in a loop, a name too long, half a character
-            reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-            raise BadInput(f"{what} {_quoted(given)} cannot be used: {reason.lower()}") from error
+            raise BadInput(f"{what} {_quoted(given)} cannot be used: {reason(error)}") from error
         if not self._root_of(found):  # a link was put there between the two looks
             raise BadInput(f"{what} {_quoted(given)} is outside of {self}: {self._advice}")
         return found
@@ -105,6 +105,14 @@ class Roots:
     def __str__(self) -> str:
         folders = ", ".join(str(folder) for folder in self.folders)
         return f"the roots {folders}" if len(self.folders) > 1 else f"the root {folders}"
+
+
+def reason(error: OSError | RuntimeError | ValueError) -> str:
+    """Why a path leads nowhere or cannot be read, in a few words that repeat no path."""
+    if isinstance(error, RuntimeError) or getattr(error, "errno", None) == errno.ELOOP:
+        return "its links lead in a circle"
+    said = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+    return said[:1].lower() + said[1:]
 
 
 def _quoted(path: str) -> str:

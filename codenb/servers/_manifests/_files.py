@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from codenb.models import Severity
-from codenb.servers._base._paths import Roots
+from codenb.servers._base._paths import Roots, reason
 from codenb.servers._manifests._document import Document, Manifests, Problem
 from codenb.servers._manifests._kustomize import patches_of
 from codenb.servers._manifests._parse import MOST_BYTES, parse
@@ -145,7 +145,7 @@ class _Reading:
                 below = f"{inside}/{name}" if inside else name
                 if name.startswith(".") or name in _LEFT_OUT or name in _KUSTOMIZATION or name in patches:
                     continue
-                target = self._inside(path, named(item, below))
+                target = self._inside(path, named(item, below), meant=name.endswith(SUFFIXES))
                 if target is None:
                     continue
                 if target.is_dir():
@@ -163,7 +163,7 @@ class _Reading:
             self.seen.add((about.st_dev, about.st_ino))
             return sorted((entry.name, Path(entry.path)) for entry in os.scandir(folder))
         except OSError as error:
-            self._unread("read/no-access", f"the folder cannot be read: {_reason(error)}", shown)
+            self._unread("read/no-access", f"the folder cannot be read: {reason(error)}", shown)
             return None
 
     def _patches(self, folder: Path, names: set[str], shown: str) -> set[str]:
@@ -180,14 +180,18 @@ class _Reading:
             )
         return patches
 
-    def _inside(self, path: Path, shown: str) -> Path | None:
-        """What a path of a folder leads to; None where that is outside of the roots or nowhere."""
+    def _inside(self, path: Path, shown: str, *, meant: bool) -> Path | None:
+        """What a path of a folder leads to; None where that is outside of the roots or nowhere.
+
+        A link to nowhere is worth a word only where its name says that it was `meant` as a manifest.
+        """
         try:
             if not path.is_symlink():
                 return path
             target = path.resolve(strict=True)
         except (OSError, RuntimeError) as error:
-            self._unread("read/link", f"the link leads nowhere: {_reason(error)}", shown)
+            if meant:
+                self._unread("read/link", f"the link leads nowhere: {reason(error)}", shown)
             return None
         if not any(target.is_relative_to(root.resolve()) for root in self.roots.folders):
             self._unread("read/link", "the link leads out of the declared roots: it was not followed", shown)
@@ -200,7 +204,7 @@ class _Reading:
             # Without O_NONBLOCK a named pipe would keep the reader waiting for a writer.
             handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
         except OSError as error:
-            self._unread("read/no-access", f"the file cannot be read: {_reason(error)}", shown)
+            self._unread("read/no-access", f"the file cannot be read: {reason(error)}", shown)
             return None
         with os.fdopen(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -231,7 +235,3 @@ def named(item: str, relative: str) -> str:
 def printable(name: str) -> str:
     """A name that can be written anywhere; file names may hold bytes that are no text."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _reason(error: OSError | RuntimeError) -> str:
-    return (getattr(error, "strerror", None) or str(error)).lower()

@@ -180,10 +180,13 @@ def _name_of(text: str, code: Sequence[Token], number: int, blocks: Sequence[tup
 
 def _sensitive_variables(text: str, code: Sequence[Token]) -> frozenset[str]:
     words = [text[token.start : token.end] for token in code]
-    found, variable = set(), ""
-    for number, word in enumerate(words):
-        if word == "variable" and number + 2 < len(words) and words[number + 2] == "{":
-            variable = words[number + 1]
+    found, variable, depth = set(), "", 0
+    for number, (token, word) in enumerate(zip(code, words, strict=True)):
+        if token.kind == "mark" and word in "{}":
+            depth += 1 if word == "{" else -1
+        if depth == 0:  # an output may be sensitive too, which says nothing of the variable before it
+            begins = word == "variable" and words[number + 2 : number + 3] == ["{"]
+            variable = words[number + 1] if begins else "" if word == "}" else variable
         if word == "sensitive" and words[number + 1 : number + 3] == ["=", "true"] and variable:
             found.add(variable)
     return frozenset(found)

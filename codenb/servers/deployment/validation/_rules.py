@@ -8,12 +8,14 @@ Policies have their own table, with the policies.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from codenb.models import Severity, ValidationFinding
 from codenb.servers._manifests import Document
 from codenb.servers._manifests._document import Path
+from codenb.servers._manifests._secrecy import HIDDEN, is_secret, quotable
 
 HIGH, MEDIUM, LOW, INFO = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.INFO
 _DOCS = "https://kubernetes.io/docs"
@@ -96,12 +98,12 @@ def found(
         rule=rule,
         checker=checker,
         severity=known.severity if severity is None else severity,
-        message=message,
+        message=_without(document, path, message),
         file=document.file,
         line=place.line,
         column=place.column,
         object=str(document.entity).strip(),
-        remedy=remedy,
+        remedy=_without(document, path, remedy),
         link=known.link,
         source=source(document, place.line),
         style=known.style,
@@ -109,12 +111,8 @@ def found(
 
 
 def source(document: Document, line: int) -> str:
-    """A line of an object's file; of a Secret's data the keys only."""
-    text = document.source(line)[:_LONGEST_LINE]
-    if document.kind == "Secret" and any(_holds(document, field, line) for field in ("data", "stringData")):
-        key, colon, _ = text.partition(":")
-        return f"{key}{colon} <redacted>" if colon else "<redacted>"
-    return text
+    """A line of an object's file, without secrets."""
+    return quotable(document, line)[:_LONGEST_LINE]
 
 
 def dotted(path: Path) -> str:
@@ -139,9 +137,13 @@ _LONGEST_LINE = 500
 _LONGEST_VALUE = 60
 
 
-def _holds(document: Document, field: str, line: int) -> bool:
-    """Whether a line belongs to a field of the object's root: from its key to the root's next key on a later line."""
-    keys = document.node.keys
-    if field not in keys or line < keys[field][0]:
-        return False
-    return all(line < at for at, _ in keys.values() if at > keys[field][0])
+def _without(document: Document, path: Path, text: str) -> str:
+    """A sentence about a value that does not repeat it where it is a secret."""
+    if not text or not is_secret(document, path):
+        return text
+    value: Any = document.data
+    for part in path:
+        value = value[part]
+    for form in sorted({shown(value), str(value), document.written(path) or str(value)}, key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", HIDDEN, text)
+    return text

@@ -112,7 +112,7 @@ async def validate(
         fail_on=fail_on,
         strict=strict,
         kubernetes_version=version,
-        notes=found.manifests.notes,
+        notes=found.manifests.notes if "kubernetes" in found.types else (),  # that there are none is not worth a word
     )
 
 

@@ -23,6 +23,7 @@ Kind = tuple[str, str, str]
 """Group, version and kind."""
 
 _URI = "https://codenb.invalid/schemas"
+_MASK = "the value"  # stands for it in the validator's own sentences, since it may be a secret, or an object with one
 _NULLABLE = ("string", "integer", "number", "boolean", "object", "array")
 _MOST_COMPILED = 400
 _OF_EVERY = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"}}
@@ -81,7 +82,7 @@ class Schemas:
         pointer = name.replace("~", "~0").replace("/", "~1")
         reference = {"$ref": f"{_URI}#/$defs/{pointer}"}
         try:
-            return Schema(rust.Draft202012Validator(reference, registry=self._registry), self.whole)
+            return Schema(rust.Draft202012Validator(reference, registry=self._registry, mask=_MASK), self.whole)
         except (ValueError, rust.ReferencingError):  # a server may describe a kind by another that it does not describe
             return None
 
@@ -157,11 +158,13 @@ def _custom(text: str) -> Schema | None:
     whole = {"$id": _URI, **translated}
     rules = '"x-kubernetes-validations"' in text
     try:
-        return Schema(rust.Draft202012Validator(whole, pattern_options=rust.RegexOptions()), whole, rules=rules)
+        return Schema(
+            rust.Draft202012Validator(whole, pattern_options=rust.RegexOptions(), mask=_MASK), whole, rules=rules
+        )
     except ValueError:  # most often a regular expression that only Go reads
         whole = {"$id": _URI, **_without_patterns(translated)}
     try:
-        return Schema(rust.Draft202012Validator(whole), whole, patterns=False, rules=rules)
+        return Schema(rust.Draft202012Validator(whole, mask=_MASK), whole, patterns=False, rules=rules)
     except ValueError:
         return None
 

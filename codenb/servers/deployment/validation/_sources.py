@@ -11,7 +11,7 @@ from pathlib import Path
 
 from codenb.errors import BadInput
 from codenb.models import ConfigurationType
-from codenb.servers._base._paths import Roots
+from codenb.servers._base._paths import Roots, reason
 from codenb.servers._manifests import Manifests, read
 from codenb.servers._manifests._files import SUFFIXES, named, printable
 
@@ -150,7 +150,7 @@ def _load(sources: Sources, path: Path, name: str, roots: Roots) -> None:
     except UnicodeDecodeError:
         sources.unread[name] = "it is no UTF-8 text"
     except (OSError, RuntimeError) as error:
-        sources.unread[name] = f"it cannot be read: {(getattr(error, 'strerror', None) or str(error)).lower()}"
+        sources.unread[name] = f"it cannot be read: {reason(error)}"
 
 
 def _walk(top: Path, item: str, found: Found) -> Iterator[tuple[Path, str]]:
@@ -158,7 +158,7 @@ def _walk(top: Path, item: str, found: Found) -> Iterator[tuple[Path, str]]:
 
     def closed(error: OSError) -> None:
         inside = os.path.relpath(error.filename or top, top)
-        found.closed[named(item, "" if inside == "." else inside)] = (error.strerror or str(error)).lower()
+        found.closed[named(item, "" if inside == "." else inside)] = reason(error)
 
     count = 0
     for folder, names, files in os.walk(top, onerror=closed):
@@ -191,7 +191,7 @@ def _of_file(path: Path, item: str) -> ConfigurationType:
         with path.open("rb") as file:
             text = file.read(100_000).decode("utf-8", "replace")
     except OSError as error:
-        raise BadInput(f"{printable(item)} cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise BadInput(f"{printable(item)} cannot be read: {reason(error)}") from error
     if not any(pattern.search(text) for pattern in (_FROM, _BLOCK, _OBJECT)):
         raise BadInput(f"cannot tell what {printable(item)} is: say the type, terraform, kubernetes or docker")
     return _of_text(text)

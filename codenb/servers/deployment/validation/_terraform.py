@@ -28,6 +28,7 @@ _LANGUAGE = "https://developer.hashicorp.com/terraform/language"
 _STYLE = f"{_LANGUAGE}/style"
 _SYNTAX = f"{_LANGUAGE}/syntax/configuration"
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")
+_UNPARSED = re.compile(r"(?m)^\W*on (\d+\.tf(?:vars)?) line \d")
 _FORMATTED = (".tf", ".tfvars", ".tofu")
 
 # Said of what is missing around the files, not of what is in them.
@@ -61,8 +62,8 @@ class Format:
         findings: list[ValidationFinding] = []
         with tempfile.TemporaryDirectory(prefix="codenb-") as folder:
             names = await asyncio.to_thread(_copies, Path(folder), job)
-            ran = await program.run(["fmt", "-check", "-diff", "-no-color", *names], Path(folder), timeout_s=_TIMEOUT_S)
-        for copy, first, last in _changed(ran.stdout):
+            diff = await _formatted(program, names, Path(folder))
+        for copy, first, last in _changed(diff):
             findings.append(_unformatted(first, last, names[copy], job))
         return CheckerRun(name=self.name, version=program.version), findings
 
@@ -169,6 +170,19 @@ def _copies(folder: Path, job: Job) -> dict[str, str]:
             copy.write_text(text, encoding="utf-8", newline="")
             names[copy.name] = name
     return names
+
+
+async def _formatted(program: Program, names: Mapping[str, str], folder: Path) -> str:
+    """What `fmt` would change, as a diff.
+
+    It says nothing of any file where one does not parse: that one is left out, since `validate` names it.
+    """
+    words = ["fmt", "-check", "-diff", "-no-color"]
+    ran = await program.run([*words, *names], folder, timeout_s=_TIMEOUT_S)
+    unparsed = set(_UNPARSED.findall(ran.stderr))
+    if rest := [name for name in names if name not in unparsed] if unparsed else []:
+        ran = await program.run([*words, *rest], folder, timeout_s=_TIMEOUT_S)
+    return ran.stdout
 
 
 def _changed(diff: str) -> Iterator[tuple[str, int, int]]:

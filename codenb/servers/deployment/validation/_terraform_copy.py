@@ -162,7 +162,10 @@ class _Copies:
         return self._roots[int(parts[0])].joinpath(*parts[1:])
 
     def _is_inside(self, path: Path) -> bool:
-        target = path.resolve()
+        try:
+            target = path.resolve()
+        except (OSError, RuntimeError):  # links in a loop
+            return False
         return any(target.is_relative_to(root) for root in self._roots)
 
     def _link(self, here: Path, original: Path | None) -> None:
