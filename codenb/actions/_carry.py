@@ -31,7 +31,7 @@ _HEAR_OF_IT_S = 30.0
 _NOT_DONE = frozenset({"refused", "failed", "unknown"})
 
 # How long to ask what a server kept: one that answered has kept it already, one that went away has to come back.
-_ANSWERED_S, _LOST_S = 0.5, 10.0
+_ANSWERED_S, _LOST_S = 0.5, 20.0
 
 
 @dataclass

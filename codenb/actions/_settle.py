@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _REFERENCE = re.compile(r"[0-9a-f]{64}\.[A-Za-z0-9_-]{1,100}")
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 1.0
+_LEAST_READ_S = 5.0
+"""A question that was sent is given so long, however little time is left: a busy machine answers late."""
 
 
 async def settled(host: Host, reference: str, *, server: str | None = None, within_s: float = 10) -> Outcome:
@@ -61,9 +63,9 @@ async def kept(host: Host, reference: str, *, server: str | None, within_s: floa
     servers = [server] if server else [name for name in host.servers if name not in others]
     preview: Preview | None = None
     while True:
-        found = await _first(host, servers, reference, max(1.0, until - time.monotonic()), problems)
+        found = await _first(host, servers, reference, max(_LEAST_READ_S, until - time.monotonic()), problems)
         if not found and others:
-            found = await _first(host, others, reference, max(1.0, until - time.monotonic()), problems)
+            found = await _first(host, others, reference, max(_LEAST_READ_S, until - time.monotonic()), problems)
         if found:
             name, preview = found
             if preview.outcome:

@@ -71,11 +71,11 @@ async def test_a_server_that_lost_its_own_answer_does_not_make_it_a_failure(host
 
 async def test_a_change_may_take_longer_than_a_call(toy: Any, shop: Any, tmp_path: Any) -> None:
     """A host that gives up on a write before its server does makes a doubt of a change that is going well."""
-    settings = replace(load(tmp_path, {}, builtin=()), limits=Limits(timeout_s=1))
+    settings = replace(load(tmp_path, {}, builtin=()), limits=Limits(timeout_s=3))
     async with Host(settings, servers={"toy": lambda: toy.make(tmp_path).mcp}) as host:
         proposal = await propose(host, WEB_TO_SIX)
         shop.set(fault="held")
-        asyncio.get_running_loop().call_later(1.3, (tmp_path / "go").touch)
+        asyncio.get_running_loop().call_later(3.3, (tmp_path / "go").touch)
 
         outcomes = await execute(host, [proposal], demo_policy())
 

@@ -132,9 +132,9 @@ async def test_a_tool_that_asks_nothing_is_asked_about_first(
 async def test_thinking_does_not_count_against_the_deadline(some_host: Host, journal: Journal) -> None:
     """In the handshake era the question is asked inside the call; a person may take longer than any server."""
     await some_host.open()
-    approver = Approver(Answered(approve=True), after_s=1.5)
+    approver = Approver(Answered(approve=True), after_s=3.5)
 
-    await some_host.change(DELETE, approver, timeout_s=1)
+    await some_host.change(DELETE, approver, timeout_s=3)
 
     assert len(deleted(journal)) == 1
 
@@ -144,7 +144,7 @@ async def test_a_change_whose_answer_is_late_is_unknown_and_not_sent_again(some_
     await some_host.open()
 
     with pytest.raises(DeadlineExceeded, match="unknown: look before you try again"):
-        await some_host.change(SLOWLY, Approver(Answered(approve=True)), timeout_s=1)
+        await some_host.change(SLOWLY, Approver(Answered(approve=True)), timeout_s=3)
 
     assert deleted(journal) == ["deleted web"]
     assert some_host.calls[-1].status == "unknown"
