@@ -5,12 +5,16 @@ from __future__ import annotations
 import codecs
 import hashlib
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import accumulate
 
 from codenb.models import Severity
+from codenb.redaction import is_secret_name, redactor
 from codenb.servers._manifests._compose import composed, template_place
 from codenb.servers._manifests._document import BREAKS, Document, Manifests, Node, Problem
+from codenb.servers._manifests._secrecy import HIDDEN
 
 MOST_BYTES = 16 * 1024 * 1024
 _BOMS = (
@@ -22,6 +26,8 @@ _BOMS = (
 )
 _MARK = "\ufeff"
 _SECRET = re.compile(r"kind[\"']?\s*:\s*[\"']?Secret\b")
+_NAMED = re.compile(r"^[ \t]*(?:-[ \t]+)?\{?[ \t]*[\"']?(?:name|key)[\"']?[ \t]*:[ \t]*[\"']?([A-Za-z0-9_.-]+)")
+_WORD = re.compile(r"(?<!!!)[^\s*!&%@`|>\"':,{}\[\]]{4,}")
 _LONGEST_LINE = 500
 _PAIR = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 
@@ -48,8 +54,7 @@ def parse(text: str | bytes, file: str = "<text>") -> Manifests:
         rule, said = decoded
         return Manifests(problems=(_problem(rule, said, file),), files=(file,), digest=digest)
     documents, problems, notes = _read(decoded.removeprefix(_MARK), file)
-    lines = BREAKS.split(decoded.removeprefix(_MARK)) if problems else []
-    shown = tuple(replace(one, source=_source(lines, one.line, decoded)) for one in problems)
+    shown = tuple(_quotable(problems, decoded.removeprefix(_MARK)))
     return Manifests(tuple(documents), shown, (file,), tuple(notes), digest)
 
 
@@ -92,15 +97,49 @@ def _members(node: Node) -> Iterator[Node]:
         yield node
 
 
-def _source(lines: list[str], line: int | None, text: str) -> str:
-    """A line to show; where the file has a Secret in it, nothing behind the key, since what is data cannot be told."""
-    if line is None or line > len(lines):
-        return ""
-    shown = lines[line - 1][:_LONGEST_LINE].encode("utf-8", "replace").decode()
-    if not _SECRET.search(text):
-        return shown
-    key, colon, _ = shown.partition(":")
-    return f"{key}{colon} <redacted>" if colon else "<redacted>"
+def _quotable(problems: list[Problem], text: str) -> Iterator[Problem]:
+    """Problems with their lines, neither of which may hold a secret.
+
+    A password without quotes is what often breaks a file: one that begins with `*`, `!` or `%`. Where the file has a
+    Secret in it, nothing behind the key is shown, since what is data cannot be told any more.
+    """
+    if not problems:
+        return
+    lines, whole = BREAKS.split(text), _SECRET.search(text)
+    begins = list(accumulate((len(line) + 1 for line in lines), initial=0))
+    secret: dict[int, int] = {}
+    for start, end, _ in redactor().secrets("\n".join(lines)):
+        for at in range(bisect_right(begins, start) - 1, bisect_left(begins, end)):
+            secret[at] = min(max(start - begins[at], 0), secret.get(at, len(lines[at])))
+    for problem in problems:
+        at = (problem.line or 0) - 1
+        if not 0 <= at < len(lines):
+            yield problem
+            continue
+        line = lines[at]
+        start = min(_behind_name(lines, at), secret.get(at, len(line)))
+        if whole:
+            start = min(start, line.find(":") + 1)
+        yield _hidden_from(problem, line, start)
+
+
+def _behind_name(lines: list[str], at: int) -> int:
+    """Where a line has to be hidden because a secret's name stands in it or beside it; its end where none does."""
+    if own := _NAMED.match(lines[at]):
+        return own.end() if is_secret_name(own[1]) else len(lines[at])
+    beside = [match for line in lines[max(0, at - 1) : at + 2] if (match := _NAMED.match(line))]
+    return lines[at].find(":") + 1 if any(is_secret_name(match[1]) for match in beside) else len(lines[at])
+
+
+def _hidden_from(problem: Problem, line: str, start: int) -> Problem:
+    """A problem that quotes a line up to a column, and no word behind it."""
+    shown, message = line, problem.message
+    if start < len(line):
+        key = line[:start].rstrip()
+        shown = f"{key} {HIDDEN}" if key.endswith(":") else f"{line[:start]}{HIDDEN}"
+        for word in sorted(set(_WORD.findall(line[start:])), key=len, reverse=True):
+            message = message.replace(word, HIDDEN)
+    return replace(problem, message=message, source=shown[:_LONGEST_LINE].encode("utf-8", "replace").decode())
 
 
 def _decoded(raw: bytes) -> str | tuple[str, str]:

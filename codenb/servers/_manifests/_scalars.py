@@ -77,7 +77,7 @@ def tagged(text: str, tag: str) -> Scalar:
     if word not in fits:
         return text
     if not isinstance(value, fits[word]) or (isinstance(value, bool) and word != "bool"):
-        raise ValueError(f"{text[:40]!r} is no {word}, as its tag !!{word} says")
+        raise ValueError(f"this is no {word}, as its tag !!{word} says")
     return value
 
 

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from codenb.servers._manifests import Document
+from codenb.servers._manifests._secrecy import quotable
 from codenb.servers.security._engine import graph_checks, inside, registries
 from codenb.servers.security._results import Place, Scan, broken, finding
 from codenb.servers.security._table import table
@@ -182,7 +183,8 @@ def path_of(key: str) -> Path:
 
 def _place(document: Document, path: Path) -> Place:
     at = document.at(path, key=True)
-    source = masked_line(document.lines, at.line)
+    shown = quotable(document, at.line)
+    source = shown if shown != document.source(at.line) else masked_line(document.lines, at.line)
     return Place(document.file, at.line, at.column, source, str(document.entity))
 
 
