@@ -1,4 +1,7 @@
-"""`codenb demo`, as a person or a pipeline starts it: as a program, headless."""
+"""`codenb demo`, as a person or a pipeline starts it: headless.
+
+What belongs to a process, such as its streams and its exit code, is tested with one of its own; what is told, in this.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from codenb.cli import main
 from codenb.cli._cells import run_cell
 from codenb.demo import scenarios
 
@@ -31,13 +36,29 @@ def codenb(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedPr
     )
 
 
-@pytest.mark.parametrize("name", scenarios.names())
-def test_every_scenario_comes_to_its_known_answer(name, tmp_path):
-    """The answer is known beforehand; what can be mended is mended, and what cannot is not pretended."""
-    ran = codenb("demo", "--scenario", name, "--json", cwd=tmp_path)
+Demo = Callable[..., tuple[int, str, str]]
 
-    assert ran.stderr == ""
-    told = json.loads(ran.stdout)
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Demo:
+    """Runs `codenb demo` in the test's folder; returns its exit code and what it wrote to both streams."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main(["demo", *words])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.mark.parametrize("name", scenarios.names())
+def test_every_scenario_comes_to_its_known_answer(name, demo):
+    """The answer is known beforehand; what can be mended is mended, and what cannot is not pretended."""
+    code, out, err = demo("--scenario", name, "--json")
+
+    assert err == ""
+    told = json.loads(out)
     expected = scenarios.load(name).expected
     assert told["scenario"] == name
     assert told["consensus"]["cause"] == expected["cause"]
@@ -57,13 +78,13 @@ def test_every_scenario_comes_to_its_known_answer(name, tmp_path):
         assert {one["by"] for one in told["decisions"]} == {"demo policy"}
     else:
         assert told["proposals"] == told["outcomes"] == []
-    assert ran.returncode == 0
+    assert code == 0
     assert {call["status"] for call in told["calls"]} == {"ok"}
 
 
-def test_the_poisoned_log_proposes_nothing_of_its_own(tmp_path):
+def test_the_poisoned_log_proposes_nothing_of_its_own(demo):
     """A log line asks to scale to zero and says that approval is given; it must have no say."""
-    told = json.loads(codenb("demo", "--scenario", "poisoned-log", "--json", cwd=tmp_path).stdout)
+    told = json.loads(demo("--scenario", "poisoned-log", "--json")[1])
 
     assert told["consensus"]["cause"] == "OOMKilled"
     assert not any(one["tool"] == "scale_deployment" for one in told["proposals"])
@@ -99,52 +120,53 @@ def test_without_an_approver_nothing_changes_and_the_run_waits(tmp_path):
     assert {call["tool"] for call in told["calls"]}.isdisjoint({one["tool"] for one in told["proposals"]})
 
 
-def test_a_file_of_decisions_made_beforehand_is_enough(tmp_path):
+def test_a_file_of_decisions_made_beforehand_is_enough(tmp_path, demo):
     """The world is the same each time, so a decision on yesterday's preview holds today, by its digest."""
-    assert codenb("demo", "--approver", "none", cwd=tmp_path).returncode == 3
+    assert demo("--approver", "none")[0] == 3
     pending = json.loads((tmp_path / "pending.json").read_text(encoding="utf-8"))
     for decision in pending["decisions"]:
         decision |= {"approve": True, "by": "release manager", "reason": "read it"}
     (tmp_path / "decided.json").write_text(json.dumps(pending), encoding="utf-8")
 
-    ran = codenb("demo", "--approver", "decided.json", "--json", cwd=tmp_path)
+    code, out, _ = demo("--approver", "decided.json", "--json")
 
-    told = json.loads(ran.stdout)
-    assert ran.returncode == 0
+    told = json.loads(out)
+    assert code == 0
     assert told["outcomes"][0]["status"] == "verified"
     assert told["decisions"][0]["by"] == "release manager"
 
 
-def test_a_no_in_the_file_that_waits_is_heeded_and_kept(tmp_path):
+def test_a_no_in_the_file_that_waits_is_heeded_and_kept(tmp_path, demo):
     """One decided, the other did not: the run reads and writes the same file, and the no must outlive it."""
-    waits = codenb("demo", "--approver", "none", cwd=tmp_path)
-    assert waits.stdout.rstrip().endswith("codenb demo --scenario oom --approver pending.json")
+    waits = demo("--approver", "none")[1]
+    assert waits.rstrip().endswith("codenb demo --scenario oom --approver pending.json")
     file = tmp_path / "pending.json"
     pending = json.loads(file.read_text(encoding="utf-8"))
     pending["decisions"][0] |= {"approve": False, "by": "alice"}
     file.write_text(json.dumps(pending), encoding="utf-8")
 
-    ran = codenb("demo", "--approver", "pending.json", cwd=tmp_path)
+    code, out, _ = demo("--approver", "pending.json")
 
-    assert ran.returncode == 3
-    assert "rejected by alice" in ran.stdout
-    assert "is still open (approve is null)" in " ".join(ran.stdout.split())
+    assert code == 3
+    assert "rejected by alice" in out
+    assert "is still open (approve is null)" in " ".join(out.split())
     kept = json.loads(file.read_text(encoding="utf-8"))["decisions"]
     assert [(one["approve"], one["by"]) for one in kept] == [(False, "alice"), (None, "")]
 
 
-def test_decisions_named_by_the_environment_come_before_the_policy(tmp_path):
+def test_decisions_named_by_the_environment_come_before_the_policy(tmp_path, demo, monkeypatch):
     """What somebody rejected must not be approved by a policy that did not look."""
-    codenb("demo", "--approver", "none", cwd=tmp_path)
+    demo("--approver", "none")
     pending = json.loads((tmp_path / "pending.json").read_text(encoding="utf-8"))
     for decision in pending["decisions"]:
         decision |= {"approve": False, "by": "alice"}
     (tmp_path / "dec.json").write_text(json.dumps(pending), encoding="utf-8")
 
-    ran = codenb("demo", "--json", cwd=tmp_path, CODENB_DECISIONS="dec.json")
+    monkeypatch.setenv("CODENB_DECISIONS", "dec.json")
+    code, out, _ = demo("--json")
 
-    assert ran.returncode == 1
-    assert {one["by"] for one in json.loads(ran.stdout)["decisions"]} == {"alice"}
+    assert code == 1
+    assert {one["by"] for one in json.loads(out)["decisions"]} == {"alice"}
 
 
 @pytest.mark.parametrize(
@@ -169,12 +191,12 @@ def test_what_cannot_work_is_said_before_anything_is_gathered(words, entry, said
 
 
 @pytest.mark.parametrize(("name", "how"), [("healthy", "nothing is wrong"), ("no-endpoints", "still failing")])
-def test_it_says_that_nothing_was_proposed(name, how, tmp_path):
+def test_it_says_that_nothing_was_proposed(name, how, tmp_path, demo):
     """A chapter that is left out looks like one that was forgotten."""
-    ran = codenb("demo", "--scenario", name, cwd=tmp_path)
+    code, out, _ = demo("--scenario", name)
 
-    assert ran.returncode == 0
-    said = [line for line in ran.stdout.splitlines() if line.startswith("Nothing was proposed")]
+    assert code == 0
+    said = [line for line in out.splitlines() if line.startswith("Nothing was proposed")]
     assert len(said) == 1
     assert how in said[0]
     assert said[0].split(":")[0] in (tmp_path / "codenb-demo" / f"{name}.html").read_text(encoding="utf-8")
