@@ -57,10 +57,12 @@ def find_secrets(text: str, file: str = "<text>") -> list[ValidationFinding]:
     Returns:
         A finding for each secret at its place; neither message nor source line holds it.
     """
-    return _findings(text, file, secrets_in(text), _REMEDY)
+    return _findings(text, file, secrets_in(text), _REMEDY, masked(text))
 
 
-def find_terraform_secrets(text: str, file: str = "<text>") -> list[ValidationFinding]:
+def find_terraform_secrets(
+    text: str, file: str = "<text>", sensitive: frozenset[str] = frozenset()
+) -> list[ValidationFinding]:
     """Secrets in a `.tf` or `.tfvars` file: of known formats, and written out under a secret's name.
 
     A variable's default counts by the variable's name, or where the variable says that it is sensitive.
@@ -68,11 +70,13 @@ def find_terraform_secrets(text: str, file: str = "<text>") -> list[ValidationFi
     Args:
         text: A file's text.
         file: As it was named.
+        sensitive: Variables that other files of the module declare so; see `sensitive_variables`.
 
     Returns:
         A finding for each secret at its place; neither message nor source line holds it.
     """
-    return _findings(text, file, terraform_secrets_in(text), _TERRAFORM_REMEDY)
+    hidden = masked(text, terraform=True, sensitive=sensitive)
+    return _findings(text, file, terraform_secrets_in(text, sensitive), _TERRAFORM_REMEDY, hidden)
 
 
 @lru_cache(maxsize=64)
@@ -86,10 +90,10 @@ def secrets_in(text: str) -> tuple[Secret, ...]:
 
 
 @lru_cache(maxsize=64)
-def terraform_secrets_in(text: str) -> tuple[Secret, ...]:
+def terraform_secrets_in(text: str, sensitive: frozenset[str] = frozenset()) -> tuple[Secret, ...]:
     """Where secrets stand in a Terraform file; of one that cannot be read, as in any text."""
     try:
-        named = tuple(_named(text))
+        named = tuple(_named(text, sensitive))
     except Unreadable:
         return secrets_in(text)
     taken = [(secret.start, secret.end) for secret in named]
@@ -101,16 +105,26 @@ def terraform_secrets_in(text: str) -> tuple[Secret, ...]:
     return tuple(sorted((*named, *known), key=lambda secret: secret.start))
 
 
-def masked(text: str, *, terraform: bool = False) -> str:
+def sensitive_variables(text: str) -> frozenset[str]:
+    """The variables that a Terraform file declares sensitive; none where it cannot be read."""
+    try:
+        return _sensitive_variables(text, [token for token in tokens(text) if token.kind != "comment"])
+    except Unreadable:
+        return frozenset()
+
+
+@lru_cache(maxsize=32)
+def masked(text: str, *, terraform: bool = False, sensitive: frozenset[str] = frozenset()) -> str:
     """The text with its secrets hidden and its lines where they were.
 
     Args:
         text: A file's text.
         terraform: Whether it is a `.tf` or `.tfvars` file, whose names are read as Terraform reads them.
+        sensitive: Variables that other files of the module declare so.
     """
     spans = [(start, end) for start, end, _ in redactor().secrets(text)]
     if terraform:
-        spans += [(secret.start, secret.end) for secret in terraform_secrets_in(text)]
+        spans += [(secret.start, secret.end) for secret in terraform_secrets_in(text, sensitive)]
     out, at = [], 0
     for start, end in sorted(spans):
         if end <= at:
@@ -144,8 +158,8 @@ def _written_out(text: str, start: int, end: int) -> bool:
     return bool(_SOME_DATA.match(value)) and "${" not in value and (quoted or not _REFERENCE.fullmatch(value.strip()))
 
 
-def _named(text: str) -> Iterator[Secret]:
-    """Texts that a Terraform file assigns to a secret's name."""
+def _named(text: str, declared: frozenset[str]) -> Iterator[Secret]:
+    """Texts that a Terraform file assigns to a secret's name, or outside of all blocks to a sensitive variable's."""
     code = [token for token in tokens(text) if token.kind != "comment"]
     blocks: list[tuple[str, ...]] = []
     sensitive = _sensitive_variables(text, code)
@@ -163,7 +177,8 @@ def _named(text: str) -> Iterator[Secret]:
         if token.kind in {"string", "heredoc"} and token.literal and (name := _name_of(text, code, number, blocks)):
             variable = blocks[-1][1] if blocks and blocks[-1][:1] == ("variable",) and len(blocks[-1]) > 1 else ""
             start, end = _inside(text, token)
-            if (is_secret_name(name) or variable in sensitive) and _SOME_DATA.match(text[start:end]):
+            secret = is_secret_name(name) or variable in sensitive or (not blocks and name in declared)
+            if secret and _SOME_DATA.match(text[start:end]):
                 yield Secret(start, end, name=name)
 
 
@@ -200,10 +215,10 @@ def _inside(text: str, token: Token) -> tuple[int, int]:
     return start, max(start, text.rindex("\n", start - 1, token.end))
 
 
-def _findings(text: str, file: str, found: Sequence[Secret], remedy: str) -> list[ValidationFinding]:
+def _findings(text: str, file: str, found: Sequence[Secret], remedy: str, shown: str) -> list[ValidationFinding]:
     if not found:
         return []
-    places, hidden = Text(text), Text(masked(text, terraform=remedy == _TERRAFORM_REMEDY))
+    places, hidden = Text(text), Text(shown)
     findings = []
     for secret in found:
         line, column = places.position(secret.start)

@@ -13,6 +13,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from codenb.models import CheckerRun, Severity, ValidationFinding
 from codenb.servers.deployment.terraform._program import Program
 from codenb.servers.deployment.validation._job import Checker, Job
 from codenb.servers.deployment.validation._terraform_copy import Module, modules_of
-from codenb.servers.security.secrets import find_terraform_secrets, masked, terraform_secrets_in
+from codenb.servers.security.secrets import find_terraform_secrets, masked, sensitive_variables, terraform_secrets_in
 
 _TIMEOUT_S = 600.0
 _LANGUAGE = "https://developer.hashicorp.com/terraform/language"
@@ -142,7 +143,10 @@ class Secrets:
         return CheckerRun(name=self.name), await asyncio.to_thread(self._look, job)
 
     def _look(self, job: Job) -> list[ValidationFinding]:
-        return [finding for name, text in job.files.items() for finding in find_terraform_secrets(text, name)]
+        sensitive = _sensitive(job)
+        return [
+            finding for name, text in job.files.items() for finding in find_terraform_secrets(text, name, sensitive)
+        ]
 
 
 CHECKERS: tuple[Checker, ...] = (Format(), Validate(), Policies(), Secrets())
@@ -206,7 +210,7 @@ def _changed(diff: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _unformatted(start: int, end: int, name: str, job: Job) -> ValidationFinding:
-    lines = masked(job.files[name], terraform=True).split("\n")
+    lines = masked(job.files[name], terraform=True, sensitive=_sensitive(job)).split("\n")
     return ValidationFinding(
         rule="terraform/fmt",
         checker=Format.name,
@@ -275,13 +279,13 @@ def _finding(diagnostic: Mapping[str, Any], module: Module, job: Job) -> Validat
     name = module.named(str(span.get("filename", "")))
     line = start.get("line")
     text = job.files.get(name, "")
-    lines = masked(text, terraform=True).split("\n")
+    lines = masked(text, terraform=True, sensitive=_sensitive(job)).split("\n")
     said = f"{diagnostic.get('summary')}: {' '.join(str(diagnostic.get('detail', '')).split())}"
     return ValidationFinding(
         rule="terraform/syntax" if _is_syntax(diagnostic) else "terraform/validate",
         checker=Validate.name,
         severity=Severity.HIGH if diagnostic.get("severity") == "error" else Severity.LOW,
-        message=_without_secrets(said, text),
+        message=_without_secrets(said, text, _sensitive(job)),
         file=name,
         line=line,
         column=start.get("column"),
@@ -301,8 +305,18 @@ def _is_syntax(diagnostic: Mapping[str, Any]) -> bool:
     )  # fmt: skip
 
 
-def _without_secrets(message: str, text: str) -> str:
-    for secret in terraform_secrets_in(text):
+def _sensitive(job: Job) -> frozenset[str]:
+    """Variables that a file of the job declares sensitive, whose values may stand in any other."""
+    return _declared(tuple(job.files.values()))
+
+
+@lru_cache(maxsize=4)
+def _declared(texts: tuple[str, ...]) -> frozenset[str]:
+    return frozenset[str]().union(*map(sensitive_variables, texts))
+
+
+def _without_secrets(message: str, text: str, sensitive: frozenset[str]) -> str:
+    for secret in terraform_secrets_in(text, sensitive):
         message = message.replace(text[secret.start : secret.end], "<redacted>")
     return message
 
