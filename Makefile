@@ -46,7 +46,7 @@ $(VENV)/.base: pyproject.toml .constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.lab: pyproject.toml .constraints.txt | $(BIN)/python
-	$(INSTALL) -e '.[lab]'
+	$(INSTALL) -e '.[lab,deploy,security]'
 	@touch $@ $(VENV)/.base
 
 $(VENV)/.test: pyproject.toml .constraints.txt | $(BIN)/python

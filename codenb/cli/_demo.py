@@ -239,9 +239,10 @@ def _lab(scenario: Scenario, folder: Path) -> int:
     if not first.is_file():
         raise CodenbError("the notebooks come with the source tree, not with the package: run this from a clone")
     folder.mkdir(parents=True, exist_ok=True)
+    for notebook_file in sorted(first.parent.glob("*.ipynb")):
+        if not (folder / notebook_file.name).exists():
+            shutil.copyfile(notebook_file, folder / notebook_file.name)
     copy = folder / first.name
-    if not copy.exists():
-        shutil.copyfile(first, copy)
     os.environ["CODENB_CONNECT"] = f"demo:{scenario.name}"
     print(f"JupyterLab opens {copy}; end it with Ctrl-C")
     # JupyterLab refuses root, which is all there is in many containers; who is root here has chosen to be.

@@ -29,7 +29,7 @@ def test_what_binder_installs_is_this_project_with_its_pins():
     """A binder/ folder makes repo2docker ignore pyproject.toml: the requirements have to name the project."""
     lines = (BINDER / "requirements.txt").read_text().split("\n")
 
-    assert "-e .[lab]" in lines
+    assert "-e .[lab,deploy,security]" in lines
     (constraints,) = [line.removeprefix("-c ") for line in lines if line.startswith("-c ")]
     assert (BINDER / constraints).is_file()
     assert (BINDER / "runtime.txt").read_text().strip() == "python-3.12"
