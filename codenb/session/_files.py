@@ -37,14 +37,14 @@ def items(given: Given | Iterable[Given], server: ServerSettings) -> list[str]:
     listed = [given] if isinstance(given, str | Path) else list(given) if isinstance(given, Iterable) else [given]
     if not listed:
         raise BadInput("nothing was named: give a path, or text with a newline in it")
-    if wrong := next((one for one in listed if not isinstance(one, str | Path)), None):
-        raise BadInput(f"files are named by paths or given as text, not by a value of type {type(wrong).__name__}")
+    if wrong := [type(one).__name__ for one in listed if not isinstance(one, str | Path)]:
+        raise BadInput(f"files are named by paths or given as text, not by a value of type {wrong[0]}")
     found: list[str] = []
     for one in listed:
         if isinstance(one, str) and "\n" in one:
             found.append(one)
         elif server.transport == "http":
-            found += _texts(Path(one))
+            found += _texts(one)
         else:
             found.append(str(path(one)))
     return found
@@ -76,7 +76,7 @@ def infrastructure(given: Any, server: ServerSettings) -> Any:
     return items(listed, server)
 
 
-def _texts(named: Path) -> list[str]:
+def _texts(named: Given) -> list[str]:
     whole = path(named)
     files = sorted(one for one in whole.rglob("*") if one.suffix in _SUFFIXES) if whole.is_dir() else [whole]
     if len(files) > _MOST_FILES:
