@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 _CANCEL_S = 0.2
 _DRAIN_S = 2.0
-_REASON_S = 1.0
+_REASON_S = 5.0
 
 
 class Link(Protocol):

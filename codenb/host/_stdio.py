@@ -33,7 +33,7 @@ from codenb.redaction import Redactor
 _CHUNK = 64 * 1024
 _QUOTED = 200
 _MOST_STRAY = 100
-_LAST_WORDS_S = 1.0
+_LAST_WORDS_S = 2.0
 _WAITING_WRITES = 256
 _SPARED_S = 60.0
 
@@ -213,7 +213,7 @@ class StdioLink:
 
     async def _last_words(self, process: asyncio.subprocess.Process, errors: asyncio.Task[None]) -> ServerError:
         await asyncio.wait({errors}, timeout=_LAST_WORDS_S)
-        for _ in range(30):
+        for _ in range(200):  # on a busy machine it takes a while from its last words to its end
             if process.returncode is not None:
                 break
             await asyncio.sleep(0.01)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from codenb.config import Settings
     from codenb.host import Host
 
-_ABOUT_S = 5.0
+_ABOUT_S = 15.0
 """How long connecting waits for a server to say which cluster it acts on, in seconds."""
 
 

@@ -36,7 +36,7 @@ class Http:
     ) -> tuple[int, Any]:
         """Send a request; returns the status and the decoded body."""
         connection = http.client.HTTPSConnection(
-            self._address.hostname, self._address.port, context=self._tls, timeout=20
+            self._address.hostname, self._address.port, context=self._tls, timeout=60
         )
         headers = {"Content-Type": kind} | ({"Accept": accept} if accept else {})
         if self._token:
@@ -54,7 +54,7 @@ class Http:
         """The first events of a watch, or all of one that ends by itself."""
         text = "&".join(f"{key}={value}" for key, value in ({"watch": 1, "timeoutSeconds": 1} | query).items())
         connection = http.client.HTTPSConnection(
-            self._address.hostname, self._address.port, context=self._tls, timeout=20
+            self._address.hostname, self._address.port, context=self._tls, timeout=60
         )
         connection.request("GET", f"{path}?{text}", headers={"Authorization": f"Bearer {self._token}"})
         with connection.getresponse() as lines:

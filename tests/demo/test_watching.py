@@ -77,7 +77,7 @@ def test_the_official_client_watches_a_scaling_as_it_happens(serve, talk):
     talk(world)("PATCH", f"{DEPLOYMENTS}/cart/scale", {"spec": {"replicas": 3}}, kind=MERGE)
     ready = False
     stream = watch.Watch().stream(
-        core.list_namespaced_pod, "shop", label_selector="app=cart", resource_version=since, timeout_seconds=20
+        core.list_namespaced_pod, "shop", label_selector="app=cart", resource_version=since, timeout_seconds=60
     )
     for event in stream:
         conditions = event["object"].status.conditions or []
@@ -99,5 +99,5 @@ def test_a_world_stops_although_somebody_watches(serve, talk):
         watcher = threading.Thread(target=talk(world).watch, args=(PODS,), kwargs={"timeoutSeconds": 3600}, daemon=True)
         watcher.start()
         time.sleep(0.2)
-    watcher.join(timeout=10)
+    watcher.join(timeout=60)
     assert not watcher.is_alive()

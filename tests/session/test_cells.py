@@ -148,7 +148,7 @@ def test_the_kernel_stays_responsive_while_a_session_works(told: Told):
     for line, seconds in told.held.items():
         print(f"{seconds:.3f} s at most: {line}")  # noqa: T201  seen with -rP
 
-    assert max(told.held.values()) < 5
+    assert max(told.held.values()) < 15
 
 
 def test_a_demo_leaves_the_folder_of_the_notebook_alone(kernel: Notebook):

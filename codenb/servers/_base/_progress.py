@@ -16,7 +16,7 @@ from dataclasses import dataclass
 Report = Callable[[float, float | None, str], Awaitable[None]]
 """Sends one notification: how far, of how much, and the line."""
 
-_HEARD_S = 2.0
+_HEARD_S = 5.0
 _MESSAGE_CHARS = 500
 _STEP = 0.001
 
