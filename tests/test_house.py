@@ -92,9 +92,9 @@ def test_what_make_installs_is_pinned_without_addresses():
     lines = (ROOT / ".constraints.txt").read_text().split()
     names = {line.split("==")[0].lower().replace("_", "-") for line in lines}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = (
-        project["dependencies"] + project["optional-dependencies"]["lab"] + project["optional-dependencies"]["test"]
-    )
+    wanted = [*project["dependencies"]]
+    for extra in ("lab", "deploy", "security", "test"):
+        wanted += project["optional-dependencies"][extra]
     direct = {_name(requirement) for requirement in wanted}
 
     assert all("==" in line and "/" not in line for line in lines)
