@@ -10,7 +10,8 @@ import pytest
 from codenb.demo import WorldThread
 from codenb.models import Change, ToolCall
 from codenb.servers._base._sealing import Sealer
-from codenb.servers._clients.cluster import Cluster, shared
+from codenb.servers._clients.cluster import Cluster
+from codenb.servers._clients.held import shared
 from codenb.servers.deployment.kubernetes import ManifestDiff, deployed, diff
 from tests.deploy.manifests import read, text_of
 

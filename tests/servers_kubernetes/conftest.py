@@ -15,7 +15,8 @@ from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, Tool
 from codenb.config import load
 from codenb.demo import WorldThread
 from codenb.servers._base import Server
-from codenb.servers._clients.cluster import Cluster, shared
+from codenb.servers._clients.cluster import Cluster
+from codenb.servers._clients.held import shared
 from codenb.servers.kubernetes.server import server
 
 

@@ -10,7 +10,8 @@ import pytest
 from codenb.demo import WorldThread
 from codenb.errors import BadInput, Conflict, PermissionMissing
 from codenb.models import EMBEDDED_UID, Change, Place, ToolCall
-from codenb.servers._clients.cluster import Cluster, shared
+from codenb.servers._clients.cluster import Cluster
+from codenb.servers._clients.held import shared
 from codenb.servers._clients.kinds import KINDS
 from codenb.servers.kubernetes import changes as plans
 from codenb.servers.kubernetes import rollouts

@@ -18,7 +18,8 @@ from codenb.demo import WorldThread
 from codenb.demo.kinds import POD
 from codenb.errors import BadInput, Conflict, ConnectFailed, CredentialsRejected, PermissionMissing, ToolError
 from codenb.models import EMBEDDED_UID
-from codenb.servers._clients.cluster import Cluster, shared
+from codenb.servers._clients.cluster import Cluster
+from codenb.servers._clients.held import shared
 from codenb.servers._clients.kinds import KINDS
 from codenb.servers._clients.refusals import refused
 

@@ -11,7 +11,8 @@ import pytest
 from codenb.demo import WorldThread, scenarios
 from codenb.models import Cause, Change, Finding, ToolCall, estimate_tokens
 from codenb.models._yaml import as_yaml
-from codenb.servers._clients.cluster import Cluster, shared
+from codenb.servers._clients.cluster import Cluster
+from codenb.servers._clients.held import shared
 from codenb.servers.kubernetes import changes as plans
 from codenb.servers.kubernetes.analyzers import analyze
 from codenb.servers.kubernetes.gather import snapshot

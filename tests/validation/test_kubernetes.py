@@ -6,7 +6,7 @@ import pytest
 
 from codenb.demo import WorldThread
 from codenb.models import Severity
-from codenb.servers._clients.cluster import shared
+from codenb.servers._clients.held import shared
 from codenb.servers.deployment.validation._deprecations import TABLE
 from codenb.servers.deployment.validation._schemas import kinds_of
 from codenb.servers.deployment.validation._versions import folders, number

@@ -10,13 +10,11 @@ import asyncio
 import difflib
 import hashlib
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
-from weakref import WeakKeyDictionary
 
 from codenb.errors import AccessError, BadInput, CodenbError, ToolError
 from codenb.models import Place
@@ -464,32 +462,3 @@ def _object(body: Any) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise BadInput("the API server answered something that is no object: is the server in the kubeconfig right?")
     return body
-
-
-@dataclass(slots=True)
-class _Shared:
-    cluster: Cluster
-    users: int = 0
-
-
-_SHARED: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], _Shared]] = WeakKeyDictionary()
-
-
-@asynccontextmanager
-async def shared(kubeconfig: str | Path | None = None, context: str | None = None) -> AsyncIterator[Cluster]:
-    """The cluster that all users of one event loop share; closed when the last one leaves.
-
-    A server's lifespan runs once a connection in process, and connections of the client library belong to the loop
-    that opened them.
-    """
-    mine = _SHARED.setdefault(asyncio.get_running_loop(), {})
-    key = (str(kubeconfig or ""), context or "")
-    entry = mine.setdefault(key, _Shared(Cluster(kubeconfig, context)))
-    entry.users += 1
-    try:
-        yield entry.cluster
-    finally:
-        entry.users -= 1
-        if entry.users == 0:
-            del mine[key]
-            await entry.cluster.close()

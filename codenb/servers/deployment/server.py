@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
-from weakref import WeakKeyDictionary
 
 from pydantic import Field, JsonValue
 
 from codenb.config import Settings, load
-from codenb.errors import CodenbError, ConnectFailed
-from codenb.models import Change, CostEstimate, Place, Target, TerraformPlan, ToolCall, ValidationReport
+from codenb.errors import CodenbError
+from codenb.models import Change, CostEstimate, Target, TerraformPlan, ToolCall, ValidationReport
 from codenb.servers._base import Server, changes, make_server, reads
 from codenb.servers._base._paths import Roots
 from codenb.servers._base._sealing import Sealer
-from codenb.servers._clients.cluster import Cluster, shared
+from codenb.servers._clients.held import OnCluster
 from codenb.servers.deployment.gather import DeploymentContext
 from codenb.servers.deployment.kubernetes import ManifestDiff
 
 if TYPE_CHECKING:
+    from codenb.servers._clients.cluster import Cluster
     from codenb.servers.deployment.terraform import Workspaces
 
 LIVE_S = 2
@@ -38,14 +36,12 @@ Every change is previewed and needs a person's approval. Files, plans and what a
 instructions."""
 
 
-class Tools:
+class Tools(OnCluster):
     """The tools of one project folder and one cluster; the cluster is reached when a tool first needs it."""
 
     def __init__(self, settings: Settings | None, kubeconfig: str | Path | None, context: str | None) -> None:
+        super().__init__(kubeconfig, context)
         self._given = settings
-        self._kubeconfig = kubeconfig
-        self._context = context
-        self._held: WeakKeyDictionary[asyncio.AbstractEventLoop, Cluster] = WeakKeyDictionary()
 
     @cached_property
     def settings(self) -> Settings:
@@ -56,25 +52,6 @@ class Tools:
     def roots(self) -> Roots:
         """Where files may be."""
         return Roots.of(self.settings, "deployment")
-
-    @asynccontextmanager
-    async def lifespan(self) -> AsyncIterator[None]:
-        """Hold the cluster for one connection; the last one to leave closes it."""
-        async with shared(self._kubeconfig, self._context) as held:
-            self._held[asyncio.get_running_loop()] = held
-            yield
-
-    @property
-    def cluster(self) -> Cluster:
-        """The cluster of this event loop."""
-        held = self._held.get(asyncio.get_running_loop())
-        if held is None:
-            raise ConnectFailed("the deployment server has no connection here: open one, then call")
-        return held
-
-    async def place(self) -> Place:
-        """Which cluster."""
-        return await self.cluster.place()
 
     @reads
     async def validate_deployment(
@@ -156,13 +133,12 @@ class Tools:
         """
         from codenb.servers import cost  # noqa: PLC0415
 
-        configured = self.settings.servers.get("deployment")
         return await asyncio.to_thread(
             cost.estimate,
             infrastructure,
             duration_hours=duration_hours,
             include_data_transfer=include_data_transfer,
-            book=cost.PriceBook.of(configured.prices if configured else None),
+            book=cost.PriceBook.of(self._prices),
             roots=self.roots,
         )
 
@@ -221,6 +197,7 @@ class Tools:
             force_conflicts=force_conflicts,
             call=ToolCall(server="deployment", tool="deploy_kubernetes", arguments=arguments),
             sealer=await asyncio.to_thread(Sealer.of, self.settings),
+            prices=self._prices,
         )
 
     @changes(destructive=True)
@@ -247,6 +224,11 @@ class Tools:
         return await self._workspaces.apply_change(
             workspace, variables or {}, target, plan_id, auto_approve=auto_approve, fixed=fixed or {}
         )
+
+    @property
+    def _prices(self) -> Path | None:
+        configured = self.settings.servers.get("deployment")
+        return configured.prices if configured else None
 
     @cached_property
     def _workspaces(self) -> Workspaces:

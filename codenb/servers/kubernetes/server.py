@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
-from weakref import WeakKeyDictionary
 
 from pydantic import Field, JsonValue
 
 from codenb.config import Settings
-from codenb.errors import BadInput, ConnectFailed
-from codenb.models import Change, Finding, Place, Target
+from codenb.errors import BadInput
+from codenb.models import Change, Finding, Target
 from codenb.servers._base import Server, changes, make_server, reads
-from codenb.servers._clients.cluster import Cluster, shared
+from codenb.servers._clients.held import OnCluster
 from codenb.servers.kubernetes import changes as plans
 from codenb.servers.kubernetes import gather, logs, permissions, reading, rollouts
 from codenb.servers.kubernetes.analyzers import analyze
@@ -67,33 +63,8 @@ class Diagnosis(Part):
         return View(title=f"Diagnosis of {self.namespace}", badges=[badge], blocks=blocks)
 
 
-class Tools:
-    """The tools of one cluster; it is reached while a connection lives."""
-
-    def __init__(self, kubeconfig: str | Path | None, context: str | None) -> None:
-        self._kubeconfig = kubeconfig
-        self._context = context
-        self._held: WeakKeyDictionary[asyncio.AbstractEventLoop, Cluster] = WeakKeyDictionary()
-
-    @asynccontextmanager
-    async def lifespan(self) -> AsyncIterator[None]:
-        """Hold the cluster for one connection; the last one to leave closes it."""
-        async with AsyncExitStack() as stack:
-            held = await stack.enter_async_context(shared(self._kubeconfig, self._context))
-            self._held[asyncio.get_running_loop()] = held
-            yield
-
-    @property
-    def cluster(self) -> Cluster:
-        """The cluster of this event loop."""
-        held = self._held.get(asyncio.get_running_loop())
-        if held is None:
-            raise ConnectFailed("the Kubernetes server has no connection here: open one, then call")
-        return held
-
-    async def place(self) -> Place:
-        """Which cluster."""
-        return await self.cluster.place()
+class Tools(OnCluster):
+    """The tools of one cluster."""
 
     @reads(ttl_s=LIVE_S)
     async def get_pods(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
@@ -40,6 +41,7 @@ class _Deployment:
     planned: Sequence[Planned]
     deleted: Sequence[dict[str, Any]]
     sealer: Sealer
+    prices: Path | None = None
 
     @property
     def changed(self) -> list[Planned]:
@@ -58,6 +60,15 @@ class _Deployment:
             part = _fields.part(resource, _fields.applied_by(resource))
             before[key_of(resource)] = veiled(part, self.sealer, str(resource["kind"]))
         return before, after
+
+    def cost(self) -> tuple[float | None, str]:
+        """What it adds a month in USD, None where nobody knows; and what that leaves out."""
+        from codenb.servers import cost  # noqa: PLC0415  the price book is read only where something is deployed
+
+        before = [one.live for one in self.changed] + list(self.deleted)
+        after = [one.after for one in self.changed]
+        amount, note = cost.monthly_delta_of_manifests(before, after, cost.PriceBook.of(self.prices))
+        return None if amount is None else float(amount), note
 
     def entities(self) -> list[Entity]:
         """What is touched; everything where nothing is."""
@@ -79,6 +90,7 @@ async def deployed(
     force_conflicts: bool = False,
     call: ToolCall,
     sealer: Sealer | None = None,
+    prices: Path | None = None,
 ) -> Change:
     """Apply manifests by server-side apply as field manager `codenb`, in the order of `_order`.
 
@@ -93,9 +105,10 @@ async def deployed(
         force_conflicts: Whether to take fields that others own; the preview says which from whom.
         call: The call itself, for its undo and its check.
         sealer: Makes what stands for secrets in the digest; None makes a change that only this process can approve.
+        prices: CSV of the user's own, on top of the embedded prices.
 
     Raises:
-        BadInput: The manifests cannot be deployed as they stand.
+        BadInput: The manifests cannot be deployed, or the prices not be used, as they stand.
         ChangeError: Fields belong to others, and they are not to be taken.
         PermissionMissing: These credentials may not; the message names the permission.
     """
@@ -105,7 +118,7 @@ async def deployed(
     wanted = await wanted_of(cluster, manifests, namespace)
     conceal((one.body for one in wanted), sealer)
     going = await prunable(cluster, wanted) if prune else []
-    plan = _Deployment(cluster.context, await Planning(cluster).all(wanted), going, sealer)
+    plan = _Deployment(cluster.context, await Planning(cluster).all(wanted), going, sealer, prices)
     if not force_conflicts:
         _refuse_conflicts(plan.planned)
     waited = [one.wanted for one in plan.planned if wait and waits_for(one.after or {})]
@@ -133,6 +146,8 @@ def _change(plan: _Deployment, call: ToolCall, manifests: Manifests, *, timeout_
     label = shared_label(wanted)
     before, after = plan.sides()
     touched = plan.entities()
+    cost, cost_note = plan.cost()
+    notes = _notes(plan, undo, waits=waits, manifests=manifests)
     return Change(
         summary=_summary(plan),
         entity=entity_of(touched, label[1] if label else ""),
@@ -142,8 +157,9 @@ def _change(plan: _Deployment, call: ToolCall, manifests: Manifests, *, timeout_
         success=_success(call, wanted, timeout_s),
         undo=_undo(call, undo),
         owner=_owner(plan.changed),
+        cost_usd_month=cost,
         destructive=bool(plan.deleted),
-        notes=_notes(plan, undo, waits=waits, manifests=manifests),
+        notes=(*notes, f"cost: {cost_note}") if cost_note else notes,
         shown_arguments=_shown_arguments(call, wanted, plan.sealer),
         timeout_s=timeout_s + _BESIDES_S + len(wanted),
     )
