@@ -16,13 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.parts import chromium
 from tests.ports import free_port
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 _TOKEN = "test"
+_PATIENCE_S = 120
+"""How long anything may take on a machine that has other things to do; what is waited for comes, or nothing does."""
+
 _CHROMIUM = [
     "--no-sandbox",
     "--disable-gpu",
@@ -91,26 +94,28 @@ def browser() -> Iterator[Browser]:
     program = chromium()
     assert program, "chromium is missing: run `make test`, which installs it"
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=_CHROMIUM)
+        running = playwright.chromium.launch(executable_path=program, args=_CHROMIUM, timeout=_PATIENCE_S * 1000)
+        expect.set_options(timeout=_PATIENCE_S * 1000)
         yield running
         running.close()
 
 
 def open_and_run(page: Page, lab: Lab, notebook: str) -> None:
     """Open a notebook and start all its cells, without waiting for the last."""
+    page.set_default_timeout(_PATIENCE_S * 1000)
     page.goto(lab.url(notebook))
-    page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.sessionContext?.isReady", timeout=60_000)
+    page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.sessionContext?.isReady")
     # The command's promise is not returned: it resolves only after the cell that waits for a click.
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
 
 
 def _wait_until_up(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status?token={_TOKEN}", timeout=2):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status?token={_TOKEN}", timeout=10):
                 return
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.2)

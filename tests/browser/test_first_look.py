@@ -18,16 +18,15 @@ def test_a_click_on_approve_mends_the_deployment(browser: Browser, lab: Lab) -> 
     open_and_run(page, lab, "01_first_look.ipynb")
 
     approve = page.get_by_role("button", name="Approve")
-    approve.wait_for(timeout=90_000)
+    approve.wait_for()
     panel = page.locator(".jp-OutputArea-output", has=approve)
     expect(panel).to_contain_text("128Mi")
     expect(panel).to_contain_text("256Mi")
     approve.click()
 
-    expect(page.locator(".jp-NotebookPanel")).to_contain_text(re.compile("verified"), timeout=90_000)
+    expect(page.locator(".jp-NotebookPanel")).to_contain_text(re.compile("verified"))
     page.wait_for_function(
-        "() => window.jupyterapp.shell.currentWidget.content.widgets.at(-1).model.executionCount !== null",
-        timeout=90_000,
+        "() => window.jupyterapp.shell.currentWidget.content.widgets.at(-1).model.executionCount !== null"
     )
     outputs = page.evaluate(
         """() => window.jupyterapp.shell.currentWidget.content.widgets

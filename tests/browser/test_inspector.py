@@ -34,13 +34,12 @@ def opened(browser: Browser, lab: Lab) -> Page:
     nbformat.write(notebook, lab.folder / "inspect.ipynb")
     page = browser.new_page(viewport={"width": 900, "height": 1300})
     open_and_run(page, lab, "inspect.ipynb")
-    page.locator(".cnb-inspector").wait_for(timeout=90_000)
+    page.locator(".cnb-inspector").wait_for()
     return page
 
 
 def test_findings_are_filtered_and_exported_by_keyboard_alone(browser: Browser, lab: Lab) -> None:
     """Who cannot use a mouse must reach every control, see where the focus is, and be told what changed."""
-    expect.set_options(timeout=90_000)  # a machine with other things to do
     page = opened(browser, lab)
     status = page.get_by_role("status").filter(has_text="finding")
     expect(status).to_have_text("1 to 20 of 10,002 findings, page 1 of 501")
@@ -84,6 +83,6 @@ def test_findings_are_filtered_and_exported_by_keyboard_alone(browser: Browser, 
         page.keyboard.press("Tab")
     expect(export).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status").filter(has_text="Written:")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("status").filter(has_text="Written:")).to_be_visible()
     written = json.loads((lab.folder / "codenb-validation.sarif").read_text())
     assert sum(len(run["results"]) for run in written["runs"]) == 10_002

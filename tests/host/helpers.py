@@ -19,7 +19,7 @@ import pytest
 from tests.ports import free_port
 
 SERVERS = Path(__file__).parent / "servers"
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """How long a test waits for what must happen; a liveness bound, not a measurement."""
 
 
