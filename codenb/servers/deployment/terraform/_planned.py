@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
@@ -37,6 +38,7 @@ class Planned:
         warnings: What the program warned of.
         plan_id: The name of its file; empty before it has one.
         now: What the state is now, where it was looked at again.
+        prices: The user's own, on top of the embedded ones.
     """
 
     plan: Mapping[str, Any]
@@ -49,16 +51,16 @@ class Planned:
     warnings: tuple[str, ...] = ()
     plan_id: str = ""
     now: State = field(default_factory=State)
+    prices: Path | None = None
 
     @cached_property
     def _costs(self) -> tuple[dict[str, float], float | None, str]:
-        from codenb.servers.cost.deltas import (  # noqa: PLC0415  the price book is read only where something is planned
-            monthly_delta_of_plan,
-            monthly_deltas_of_plan,
-        )
+        from codenb.servers import cost  # noqa: PLC0415  the price book is read only where something is planned
 
-        whole, note = monthly_delta_of_plan(self.plan)
-        each = {name: float(one) for name, (one, _) in monthly_deltas_of_plan(self.plan).items() if one is not None}
+        book = cost.PriceBook.of(self.prices)
+        whole, note = cost.monthly_delta_of_plan(self.plan, book)
+        deltas = cost.monthly_deltas_of_plan(self.plan, book)
+        each = {name: float(one) for name, (one, _) in deltas.items() if one is not None}
         return each, None if whole is None else float(whole), self.secrets.text(note)
 
     @cached_property

@@ -61,6 +61,11 @@ class Workspaces:
     def _plans(self) -> Plans:
         return Plans(self.settings.state_dir / "plans")
 
+    @property
+    def _prices(self) -> Path | None:
+        configured = self.settings.servers.get(self.server)
+        return configured.prices if configured else None
+
     async def plan(
         self, workspace: str, variables: Mapping[str, JsonValue] | None = None, resource_address: str | None = None
     ) -> TerraformPlan:
@@ -178,7 +183,7 @@ class Workspaces:
             secrets = await asyncio.to_thread(Secrets.of_plan, sealing.sealer, plan, given, self.settings.redactor())
             about = await asyncio.to_thread(State.read, state.stdout, secrets)
             warnings = tuple(secrets.text(one.line) for one in stream.warnings)
-            planned = Planned(plan, secrets, place, shown, address, about, program, warnings)
+            planned = Planned(plan, secrets, place, shown, address, about, program, warnings, prices=self._prices)
             hide({"variables": given}, {"variables": planned.shown_variables(given)})
             saved = await asyncio.to_thread(self._kept, made, planned, folder, given)
         return replace(planned, plan_id=saved.plan_id), saved
@@ -203,7 +208,9 @@ class Workspaces:
         if state.code:
             raise explained([], program, shown, otherwise=secrets.text(state.stderr))
         now = await asyncio.to_thread(State.read, state.stdout, secrets)
-        planned = Planned(plan, secrets, place, shown, about.address, about.state, program, (), saved.plan_id, now)
+        planned = Planned(
+            plan, secrets, place, shown, about.address, about.state, program, (), saved.plan_id, now, self._prices
+        )
         hide({"variables": given}, {"variables": planned.shown_variables(given)})
         moved = about.state.moved(now)
         if moved and not saved.begun:
