@@ -122,3 +122,35 @@ def test_one_file_may_be_a_root(tree: Path) -> None:
     assert roots.resolve("./-x") == tree / "a" / "b" / "-x"
     with pytest.raises(BadInput, match="outside"):
         roots.resolve("..")
+
+
+def test_a_link_that_is_put_there_after_the_look_is_not_followed(tmp_path: Path) -> None:
+    """Between the look at a path and its opening somebody may exchange a file for a link that leads out."""
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    for folder in (root, outside):
+        folder.mkdir()
+        (folder / "a.yaml").write_text(folder.name)
+    roots = Roots((root,))
+    found = roots.resolve("a.yaml")
+    with roots.opened(found) as file:
+        assert file.read() == b"root"
+
+    found.unlink()
+    found.symlink_to(outside / "a.yaml")
+    with pytest.raises(OSError, match="leads out of the declared roots"):
+        roots.opened(found)
+    found.unlink()
+    root.rename(tmp_path / "moved")
+    root.symlink_to(outside)  # the root itself is where it says
+    with roots.opened(found) as file:
+        assert file.read() == b"outside"
+
+
+def test_neither_a_pipe_nor_a_device_is_opened(tmp_path: Path) -> None:
+    """`codenb validate` of a named pipe waited for ever for somebody to write into it."""
+    os.mkfifo(tmp_path / "pipe")
+    roots = Roots((tmp_path, Path("/dev/zero")))
+
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(OSError, match="not a file"):
+            roots.opened(path)

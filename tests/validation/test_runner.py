@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 import pytest
@@ -225,3 +226,21 @@ async def test_objects_of_any_shape_are_answered(tmp_path, api, kind, rest):
 
     faults = [run.problem for run in report.checkers if "fault" in run.problem and run.name != "checkov"]
     assert faults == []
+
+
+async def test_named_pipes_are_never_waited_for(check, tmp_path):
+    """One without a suffix, and one beside a module, which the copy for `terraform validate` linked to, hung a run."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "module").mkdir()
+    (tmp_path / "module" / "main.tf").write_text('output "a" {\n  value = 1\n}\n')
+    for name in ("other.tf", "more.tf.json", "notes.txt"):
+        os.mkfifo(tmp_path / "module" / name)
+    (tmp_path / "caller").mkdir()
+    (tmp_path / "caller" / "main.tf").write_text('module "a" {\n  source = "../module"\n}\n')
+
+    with pytest.raises(BadInput, match="a device or a pipe"):
+        await check(str(tmp_path / "pipe"))
+    for folder in ("module", "caller"):
+        report = await check(str(tmp_path / folder), type="terraform")
+        assert report.types == ("terraform",)
+        assert not [run for run in report.checkers if "has a fault" in run.problem]

@@ -7,14 +7,18 @@ lies outside is refused before it is looked for: an answer must not tell which f
 from __future__ import annotations
 
 import errno
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from codenb.errors import BadInput
 
 if TYPE_CHECKING:
     from codenb.config import Settings
+
+NO_FILE = "this is a device or a pipe, not a file"
 
 _SHOWN = 200
 
@@ -74,6 +78,35 @@ class Roots:
         if not self._root_of(found):  # a link was put there between the two looks
             raise BadInput(f"{what} {_quoted(given)} is outside of {self}: {self._advice}")
         return found
+
+    def opened(self, path: Path) -> BinaryIO:
+        """Open a file inside of the roots for reading.
+
+        What a path leads to may change between the look at it and its opening, so what was opened is compared with
+        what the path leads to afterwards. A named pipe, which would keep its reader waiting, and a device, which may
+        never end, are refused.
+
+        Args:
+            path: As `resolve` returned it, or below such a folder.
+
+        Raises:
+            OSError: It cannot be read, is no file, or is outside of the roots; `reason` says which.
+        """
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        file = os.fdopen(os.open(path, flags), "rb")
+        try:
+            self._require_file(path, os.fstat(file.fileno()))
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def _require_file(self, path: Path, about: os.stat_result) -> None:
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError(errno.EINVAL, NO_FILE)
+        there = path.resolve(strict=True)
+        if not self._root_of(there) or not os.path.samestat(about, there.stat()):
+            raise OSError(errno.EACCES, "it leads out of the declared roots")
 
     def shown(self, path: Path) -> str:
         """A path as people read it and as `resolve` finds it again: relative to the first root where it is inside.

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from codenb.models import Severity
-from codenb.servers._base._paths import Roots, reason
+from codenb.servers._base._paths import NO_FILE, Roots, reason
 from codenb.servers._manifests._document import Document, Manifests, Problem
 from codenb.servers._manifests._kustomize import patches_of
 from codenb.servers._manifests._parse import MOST_BYTES, parse
@@ -201,16 +200,14 @@ class _Reading:
     def _raw(self, path: Path, shown: str) -> bytes | None:
         """A file's bytes, one more than may be at most; None where it cannot be read."""
         try:
-            # Without O_NONBLOCK a named pipe would keep the reader waiting for a writer.
-            handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-        except OSError as error:
-            self._unread("read/no-access", f"the file cannot be read: {reason(error)}", shown)
+            with self.roots.opened(path) as file:
+                return file.read(MOST_BYTES + 1)
+        except (OSError, RuntimeError) as error:
+            if getattr(error, "strerror", None) == NO_FILE:
+                self._unread("read/no-file", NO_FILE, shown)
+            else:
+                self._unread("read/no-access", f"the file cannot be read: {reason(error)}", shown)
             return None
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                self._unread("read/no-file", "this is a device or a pipe, not a file", shown)
-                return None
-            return file.read(MOST_BYTES + 1)
 
     def _unread(self, rule: str, message: str, *shown: str) -> None:
         self.problems += [Problem(rule, message, name, severity=Severity.MEDIUM) for name in shown]

@@ -88,7 +88,7 @@ def find(items: Sequence[str], roots: Roots, wanted: ConfigurationType | None) -
                 if kind_of_file and wanted in (None, kind_of_file):
                     _load(_sources(result, kind_of_file), below, named(item, relative), roots)
         else:
-            kind = wanted or _of_file(path, item)
+            kind = wanted or _of_file(path, item, roots)
             if kind == "kubernetes":
                 manifests.append(item)
             else:
@@ -140,12 +140,13 @@ def _load(sources: Sources, path: Path, name: str, roots: Roots) -> None:
         target = path.resolve(strict=True)
         if not any(target.is_relative_to(root.resolve()) for root in roots.folders):
             sources.unread[name] = "the link leads out of the declared roots: it was not followed"
-        elif not target.is_file():
-            sources.unread[name] = "this is no file"
-        elif target.stat().st_size > _MOST_BYTES:
+            return
+        with roots.opened(target) as file:
+            raw = file.read(_MOST_BYTES + 1)
+        if len(raw) > _MOST_BYTES:
             sources.unread[name] = f"it is larger than {_MOST_BYTES // 1024**2} MiB"
         else:
-            sources.files[name] = target.read_text(encoding="utf-8-sig")
+            sources.files[name] = raw.decode("utf-8-sig")
             sources.paths[name] = target
     except UnicodeDecodeError:
         sources.unread[name] = "it is no UTF-8 text"
@@ -182,13 +183,13 @@ def _of_name(name: str) -> ConfigurationType | None:
     return None
 
 
-def _of_file(path: Path, item: str) -> ConfigurationType:
+def _of_file(path: Path, item: str, roots: Roots) -> ConfigurationType:
     if kind := _of_name(path.name):
         return kind
     if path.name.endswith(SUFFIXES):
         return "kubernetes"
     try:
-        with path.open("rb") as file:
+        with roots.opened(path) as file:
             text = file.read(100_000).decode("utf-8", "replace")
     except OSError as error:
         raise BadInput(f"{printable(item)} cannot be read: {reason(error)}") from error

@@ -20,6 +20,7 @@ from codenb.servers.security._hcl_text import Unreadable, tokens
 
 _CODE = (".tf", ".tf.json", ".tofu")
 _MAX_FILES = 5_000
+_MAX_BYTES = 4 * 1024 * 1024
 _LEFT_OUT = {".terraform", ".git", "node_modules", "__pycache__"}
 _STATE = re.compile(r".*\.tfstate(?:\..*)?|crash\.log")
 
@@ -102,9 +103,16 @@ class _Copies:
                 if original is None or not original.is_dir() or not self._is_inside(original):
                     continue
                 self._link(target, original)
-                self.modules[target] = [
-                    path.read_text("utf-8", "replace") for path in sorted(target.iterdir()) if path.name.endswith(_CODE)
-                ]
+                code = [path for path in sorted(target.iterdir()) if path.name.endswith(_CODE)]
+                self.modules[target] = [self._text(path) for path in code]
+
+    def _text(self, path: Path) -> str:
+        """The code of a module that is called; empty where the program has to say why it cannot be read."""
+        try:
+            with self._job.roots.opened(path.resolve()) as file:
+                return file.read(_MAX_BYTES).decode("utf-8", "replace")
+        except (OSError, RuntimeError):
+            return ""
 
     def calls(self, here: Path) -> set[Path]:
         """The folders of local modules that a folder's files call."""
@@ -183,6 +191,8 @@ class _Copies:
                 path = Path(folder, name)
                 copy = here / path.relative_to(original)
                 if self._files > _MAX_FILES or _STATE.fullmatch(name) or copy.exists() or not self._is_inside(path):
+                    continue
+                if not path.is_file():  # the program would wait for whoever writes into a named pipe
                     continue
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 if name == ".terraform.lock.hcl":  # init writes it
