@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import json
 import os
 import socket
 import subprocess
@@ -328,3 +329,39 @@ async def test_the_configured_program_is_asked_for_its_version(configured: Setti
         await Program.find(infra.settings(home, "no-such-program"))
     with pytest.raises(PartMissing, match="does not say that it is OpenTofu or Terraform"):
         await Program.find(infra.settings(home, "true"))
+
+
+async def test_what_a_resource_runs_is_shown_and_approved(workspaces: Workspaces, home: Path):
+    """A command of a provisioner stood nowhere in the plan's table: it was approved unseen, and another one as well."""
+    calling = PLAIN + 'module "m" {\n  source = "./m"\n}\n'
+    project(home, calling)
+    module = home / "infra" / "m"
+    module.mkdir()
+    code = """
+variable "pin" {
+  default   = "correct-horse-battery"
+  sensitive = true
+}
+resource "terraform_data" "made" {
+  for_each = toset(["a.b", "module.x"])
+  provisioner "local-exec" {
+    command     = "touch one"
+    environment = { PIN = var.pin }
+  }
+}
+"""
+    (module / "main.tf").write_text(code)
+    init((await Program.find(workspaces.settings)).path, home / "infra")
+
+    plan = await workspaces.plan("infra")
+    made = {one.address: one for one in plan.changes}['module.m.terraform_data.made["module.x"]']
+    assert made.after["(runs)"] == [{"type": "local-exec", "command": "touch one", "environment": ["var.pin"]}]
+    assert made.reason == "may run local-exec"
+    change = await workspaces.apply_change("infra")
+    (module / "main.tf").write_text(code.replace("touch one", "touch two"))
+    other = await workspaces.apply_change("infra")
+
+    assert "touch one" in json.dumps(change.after)
+    assert change.before == other.before
+    assert change.after != other.after
+    assert "correct-horse-battery" not in json.dumps([change.to_dict(), plan.to_dict()])

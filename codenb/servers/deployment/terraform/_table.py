@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from codenb.models.plan import PlanAction, ResourceChange
+from codenb.servers.deployment.terraform._provisioners import provisioners_of
 from codenb.servers.deployment.terraform._secrets import UNKNOWN, Secrets
 
 _ACTIONS: dict[tuple[str, ...], PlanAction] = {
@@ -36,6 +37,9 @@ _HOW = {
 HOW = "(how)"
 """Beside a resource's values: what replaces it, or why it is only forgotten; no attribute has such a name."""
 
+RUNS = "(runs)"
+"""Beside them too: its provisioners."""
+
 
 def changes_of(plan: Mapping[str, Any], secrets: Secrets, costs: Mapping[str, float]) -> list[ResourceChange]:
     """What would happen, in the plan's order; what stays as it is, is left out.
@@ -45,7 +49,10 @@ def changes_of(plan: Mapping[str, Any], secrets: Secrets, costs: Mapping[str, fl
         secrets: What is replaced.
         costs: USD a month that each adds, by address, where it is known.
     """
-    listed = (_change(one, secrets, costs.get(one["address"])) for one in plan.get("resource_changes") or ())
+    listed = (
+        _running(_change(one, secrets, costs.get(one["address"])), provisioners_of(plan, one["address"], secrets))
+        for one in plan.get("resource_changes") or ()
+    )
     return [one for one in listed if one.action != "no-op" or one.reason]
 
 
@@ -113,6 +120,18 @@ def _change(resource: Mapping[str, Any], secrets: Secrets, cost: float | None) -
         reason="; ".join(filter(None, reasons)),
         cost_usd_month=cost,
     )
+
+
+def _running(change: ResourceChange, provisioners: list[JsonValue]) -> ResourceChange:
+    """A change with what it runs, which the approval is bound to where the resource is made anew."""
+    if not provisioners or change.action not in ("create", "replace", "delete"):
+        return change
+    types = ", ".join(dict.fromkeys(str(one["type"]) for one in provisioners if isinstance(one, dict)))
+    reason = "; ".join(filter(None, [change.reason, f"may run {types}"]))
+    if change.action == "delete":
+        return change.model_copy(update={"reason": reason})
+    values = change.after if isinstance(change.after, dict) else {}
+    return change.model_copy(update={"reason": reason, "after": {RUNS: provisioners, **values}})
 
 
 def _sides(change: Mapping[str, Any], secrets: Secrets, *, whole: bool) -> tuple[JsonValue, JsonValue]:
