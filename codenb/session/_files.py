@@ -54,8 +54,10 @@ def path(given: Given) -> Path:
     """A path as it is meant from the working directory, absolute; links in it are left for the server to judge.
 
     Raises:
-        BadInput: It is empty, or begins with `-`.
+        BadInput: It is none, is empty, or begins with `-`.
     """
+    if not isinstance(given, str | Path):
+        raise BadInput(f"a path is text, not a value of type {type(given).__name__}")
     if not str(given).strip() or str(given).startswith("-"):
         raise BadInput(f"{str(given)!r} is no path: name a file or folder")
     try:

@@ -267,6 +267,8 @@ class Session(Shown):
         Returns:
             The plan. To apply it: `nb.propose("deployment", "apply_terraform", workspace=..., plan_id=plan.plan_id)`.
         """
+        if not isinstance(variables, Mapping | None):
+            raise BadInput(f"variables are a mapping of names to values, not of type {type(variables).__name__}")
         arguments = {
             "workspace": str(_files.path(workspace)),
             "variables": dict(variables or {}),
@@ -377,6 +379,8 @@ class Session(Shown):
         Raises:
             BadInput: Nothing was written, or there is no call that takes it back.
         """
+        if not isinstance(outcome, Outcome):
+            raise BadInput(f"undo takes one outcome of nb.execute, not a value of type {type(outcome).__name__}")
         if outcome.undo is None:
             raise BadInput(
                 f"{outcome.summary or outcome.call}: {outcome.status}, and no call is known that takes it back"

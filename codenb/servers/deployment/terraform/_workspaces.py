@@ -214,10 +214,7 @@ class Workspaces:
         hide({"variables": given}, {"variables": planned.shown_variables(given)})
         moved = about.state.moved(now)
         if moved and not saved.begun:
-            raise PreviewStale(
-                f"the state of {shown} moved since plan {saved.plan_id} was made: {moved}; "
-                f"nothing was changed, plan again"
-            )
+            raise PreviewStale(f"the state of {shown} moved since plan {saved.plan_id} was made: {moved}; plan again")
         if await asyncio.to_thread(lambda: planned.digest) != about.digest:
             raise PreviewStale(f"plan {saved.plan_id} is not what it was when it was made: plan again")
         return planned
