@@ -85,6 +85,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
             process.wait(20)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         log.close()
 
 

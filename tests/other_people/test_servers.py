@@ -75,7 +75,7 @@ def program() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     for process in started:
         os.killpg(process.pid, signal.SIGTERM)
     for process in started:
-        process.wait(20)
+        process.wait(60)
 
 
 def wait_for(port: int, path: str | None = None) -> None:
@@ -164,7 +164,7 @@ async def test_a_prometheus_server_from_pypi_takes_part_with_a_real_prometheus(t
 
     async with codenb.connect(project(tmp_path, entry, PROMETHEUS_TOML)) as nb:
         tools = {tool.name for tool in await nb.tools("prometheus")}
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while '"1"' not in json.dumps((await nb.call("prometheus", "execute_query", query="up")).data):
             assert time.monotonic() < deadline, "Prometheus never scraped itself"
         context = await nb.gather(namespace="shop")
