@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from codenb.config import load
 from codenb.errors import ConfigError
 from codenb.servers._base._sealing import Sealer
-from codenb.servers.deployment.kubernetes._secrecy import veiled
+from codenb.servers.deployment.kubernetes._secrecy import telling, veiled
+from tests.deploy.conftest import SEALER
 
 URL = "postgres://app:correct-horse-battery@db/app"
 
@@ -82,3 +84,43 @@ def _folders(parent: Path) -> list[Path]:
     for one in folders:
         one.mkdir()
     return folders
+
+
+@pytest.mark.parametrize(
+    ("kind", "part"),
+    [
+        ("Secret", {"stringDat": {"token": "correct-horse-battery"}}),
+        ("Pod", {"spec": {"containers": [{"env": [{"name": "DB_PASSWORD", "valu": "correct-horse-battery"}]}]}}),
+        ("Pod", {"spec": {"containers": [{"env": [{"name": "DB_PASSWORD", "content": "correct-horse-battery"}]}]}}),
+        ("Widget", {"spec": {"parameters": [{"key": "api-token", "valeu": ["correct-horse-battery"]}]}}),
+    ],
+)
+def test_a_secret_under_a_field_that_is_written_wrong_is_sealed_too(kind: str, part: dict[str, Any]) -> None:
+    """A server that does not know a field says so, but the diff, the question and the store had shown it by then."""
+    manifest = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "a"}, **part}
+
+    sealed = veiled(manifest, SEALER)
+
+    assert "correct-horse-battery" not in str(sealed)
+    assert "correct-horse-battery" in str(manifest)
+    assert SEALER.seal("correct-horse-battery") in str(sealed)
+    assert not telling(manifest)
+
+
+def test_what_only_says_where_a_secret_is_can_be_deployed_again_from_an_undo() -> None:
+    """An undo that left out every workload with a mounted secret would take nothing back."""
+    container = {
+        "name": "auth-token",
+        "image": "app:1",
+        "env": [
+            {"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}},
+            {"name": "URL_TOKEN", "value": "$(DB_PASSWORD)"},
+        ],
+        "volumeMounts": [{"name": "tls-token", "mountPath": "/etc/tls"}],
+    }
+    affinity = {"matchExpressions": [{"key": "token", "operator": "In", "values": ["a"]}]}
+    spec = {"automountServiceAccountToken": False, "containers": [container], "affinity": affinity}
+    manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": spec}
+
+    assert veiled(manifest, SEALER) == manifest
+    assert telling(manifest)

@@ -7,23 +7,39 @@ around it: the kind of its object, the name of its key, and the name beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
-from codenb.redaction import is_secret_name
+from codenb.redaction import is_secret_name, redactor
 from codenb.servers._manifests._document import Document, Node, Path
 
 HIDDEN = "<redacted>"
 
 _IDENTITY = frozenset({"apiVersion", "kind", "metadata", "type"})
 _NAMES = ("name", "key")
-_BESIDES = frozenset({*_NAMES, "kind", "apiVersion", "namespace", "path", "mode", "optional"})
+_ENTRIES = frozenset({"env", "environment", "variables", "parameters", "headers", "httpHeaders"})
+"""Lists whose entries are a name and what it stands for."""
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_HARMLESS = frozenset({"", "true", "false", "null", "~"})
 _NEAR = 0.6
-_PAIR = 2
+
+
+def secret_paths(manifest: Mapping[str, Any]) -> Iterator[Path]:
+    """Where the secret values of an object stand: all that a Secret holds, and what has a secret's name in any other.
+
+    Args:
+        manifest: Plain data.
+    """
+    said = str(manifest.get("kind") or "")
+    for key, value in manifest.items():
+        if said == "Secret":
+            yield from _below((key,), value, secret=key not in _IDENTITY)
+        elif "stringData" in manifest or said.lower().startswith("secret"):  # a misspelt one
+            yield from _below((key,), value, secret=_is_near(key, "data") or _is_near(key, "stringData"))
+        else:
+            yield from _member((key,), value)
 
 
 def is_secret(document: Document, path: Path) -> bool:
@@ -33,14 +49,7 @@ def is_secret(document: Document, path: Path) -> bool:
         document: The object.
         path: Keys and indexes from its root.
     """
-    node: Node | None = document.node
-    for part in path:
-        value = node.value if node else None
-        if isinstance(value, dict):
-            node = value.get(str(part))
-        else:
-            node = value[part] if isinstance(value, list) and isinstance(part, int) and part < len(value) else None
-    return node is not None and id(node) in _found(document)[0]
+    return path in _found(document)[0]
 
 
 def quotable(document: Document, line: int) -> str:
@@ -56,69 +65,48 @@ def quotable(document: Document, line: int) -> str:
 
 
 @lru_cache(maxsize=32)
-def _found(document: Document) -> tuple[frozenset[int], dict[int, int]]:
-    """Identities of the secret values, and the columns from which on lines hold one."""
-    nodes = list(_of_object(document.node))
-    starts = sorted(_starts(document.node)) if nodes else []
+def _found(document: Document) -> tuple[frozenset[Path], dict[int, int]]:
+    """Where the secret values are, and the columns from which on lines hold one."""
+    paths = frozenset(secret_paths(document.data))
+    starts = sorted(_starts(document.node)) if paths else []
     behind = dict(pairwise(starts))
     columns: dict[int, int] = {}
-    for node in nodes:
-        columns[node.line] = min(node.column, columns.get(node.line, node.column))
-        following = behind.get((node.line, node.column))
-        last = following[0] - 1 if following else _end(document, node.line)
-        columns |= dict.fromkeys(range(node.line + 1, last + 1), 1)
-    return frozenset(map(id, nodes)), columns
+    for at in map(document.at, paths):
+        columns[at.line] = min(at.column, columns.get(at.line, at.column))
+        following = behind.get((at.line, at.column))
+        last = following[0] - 1 if following else _end(document, at.line)
+        columns |= dict.fromkeys(range(at.line + 1, last + 1), 1)
+    return paths, columns
 
 
-def _of_object(root: Node) -> Iterator[Node]:
-    """The secret values of an object: all that a Secret holds, and what has the name of a secret in any other."""
-    fields = root.value if isinstance(root.value, dict) else {}
-    kind = fields.get("kind")
-    said = kind.value if kind and isinstance(kind.value, str) else ""
-    for key, node in fields.items():
-        if said == "Secret":
-            yield from _below(node, secret=key not in _IDENTITY)
-        elif "stringData" in fields or said.lower().startswith("secret"):  # a misspelt one
-            yield from _below(node, secret=_is_near(key, "data") or _is_near(key, "stringData"))
-        else:
-            yield from _member(key, node, named=False, pair=False)
-
-
-def _below(node: Node, *, secret: bool) -> Iterator[Node]:
-    value = node.value
-    if isinstance(value, dict):
-        named = any(
-            isinstance(name := value[key].value, str) and is_secret_name(name) for key in _NAMES if key in value
+def _below(path: Path, value: Any, *, secret: bool) -> Iterator[Path]:
+    if isinstance(value, Mapping):
+        named = "operator" not in value and any(
+            isinstance(name := value.get(key), str) and is_secret_name(name) for key in _NAMES
         )
         for key, inner in value.items():
             if secret:
-                yield from _below(inner, secret=True)
+                yield from _below((*path, key), inner, secret=True)
             else:
-                yield from _member(key, inner, named=named, pair=len(value) <= _PAIR)
+                yield from _member((*path, key), inner, named=named)
     elif isinstance(value, list):
-        for inner in value:
-            yield from _below(inner, secret=secret)
-    elif secret and str(value).lower() not in _HARMLESS:
-        yield node
+        for at, inner in enumerate(value):
+            yield from _below((*path, at), inner, secret=secret)
+    elif secret and redactor().value({"password": value}) != {"password": value}:  # no switch, and no reference
+        yield path
 
 
-def _member(key: str, node: Node, *, named: bool, pair: bool) -> Iterator[Node]:
-    """The secret values of one field.
-
-    Args:
-        key: Its name.
-        node: Its value.
-        named: Whether the name that stands beside it is a secret's.
-        pair: Whether nothing else stands beside it.
-    """
-    value = node.value
-    plain = not isinstance(value, dict | list)
-    holds_objects = isinstance(value, list) and any(isinstance(one.value, dict) for one in value)
-    secret = key == _LAST_APPLIED or (is_secret_name(key) and not isinstance(value, dict) and not holds_objects)
-    if named and not secret:
+def _member(path: Path, value: Any, *, named: bool = False) -> Iterator[Path]:
+    """The secret values of one field; `named` says that a secret's name stands beside it."""
+    key = str(path[-1])
+    plain = not isinstance(value, Mapping | list)
+    objects = isinstance(value, list) and any(isinstance(one, Mapping) for one in value)
+    secret = key == _LAST_APPLIED or (is_secret_name(key) and not isinstance(value, Mapping) and not objects)
+    if named and not secret and key not in _NAMES:
         refers = key == "valueFrom" and not plain
-        secret = (_is_near(key, "value") and not refers) or (plain and pair and key not in _BESIDES)
-    yield from _below(node, secret=secret)
+        entry = len(path) > 2 and path[-3] in _ENTRIES  # noqa: PLR2004  list, index, field
+        secret = not refers and (_is_near(key, "value") or (plain and entry))
+    yield from _below(path, value, secret=secret)
 
 
 @lru_cache(maxsize=4096)

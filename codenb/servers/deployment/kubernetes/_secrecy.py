@@ -13,7 +13,9 @@ from typing import Any
 
 from codenb.redaction import redactor
 from codenb.servers._base import hide
-from codenb.servers._base._sealing import Sealer
+from codenb.servers._base._sealing import PREFIX, Sealer
+from codenb.servers._manifests._document import Path
+from codenb.servers._manifests._secrecy import secret_paths
 
 SECRET = "Secret"  # noqa: S105  the kind
 _SHORTEST = 8
@@ -30,23 +32,34 @@ def veiled(value: Any, sealer: Sealer, kind: str = "") -> Any:
     if kind == SECRET and isinstance(value, Mapping) and "kind" not in value:
         whole = veiled({"kind": kind, **value}, sealer)
         return {key: inner for key, inner in whole.items() if key != "kind"}
-    return _sealed(value, redactor().value(value), sealer)
+    sealed = _sealed(value, redactor().value(value), sealer)
+    for path in secret_paths(value) if isinstance(value, Mapping) else ():
+        _seal_at(sealed, path, sealer)
+    return sealed
+
+
+def _seal_at(value: Any, path: Path, sealer: Sealer) -> None:
+    """Seal what the redactor knows by no name, in a copy that is ours; keys that it replaced hold nothing to seal."""
+    for part in path[:-1]:
+        value = value.get(part, {}) if isinstance(value, dict) else value[part]
+    last = path[-1]
+    raw = value.get(last) if isinstance(value, dict) else value[last]
+    if raw is not None and not (isinstance(raw, str) and raw.startswith(PREFIX)):
+        value[last] = sealer.seal(raw if isinstance(raw, str) else repr(raw))
 
 
 def _sealed(raw: Any, shown: Any, sealer: Sealer) -> Any:
-    if raw == shown:
-        return raw
     if isinstance(raw, Mapping) and isinstance(shown, Mapping):
         pairs = zip(raw.items(), shown.items(), strict=True)
         return {named: _sealed(one, other, sealer) for (_, one), (named, other) in pairs}
     if isinstance(raw, Sequence) and isinstance(shown, Sequence) and not isinstance(raw, str):
         return [_sealed(one, other, sealer) for one, other in zip(raw, shown, strict=True)]
-    return sealer.seal(raw if isinstance(raw, str) else repr(raw))
+    return raw if raw == shown else sealer.seal(raw if isinstance(raw, str) else repr(raw))
 
 
 def telling(manifest: Mapping[str, Any]) -> bool:
     """Whether a manifest can be kept and shown as it is, and deployed again from what was kept."""
-    if manifest.get("kind") == SECRET or redactor().value(manifest) != manifest:
+    if manifest.get("kind") == SECRET or redactor().value(manifest) != manifest or any(secret_paths(manifest)):
         return False
     text = as_documents([manifest])
     return redactor().text(text) == text
