@@ -71,6 +71,11 @@ def children() -> list[int]:
     return sorted(child.pid for child in psutil.Process().children())
 
 
+async def nothing_since(before: list[int]) -> None:
+    """Wait until no child of this process runs that was not there before; servers end a moment after they are left."""
+    await eventually(lambda: not [one for one in children() if one not in before and alive(one)], "all to have ended")
+
+
 def command(pid: int) -> str:
     """What a process was started with; empty when it is gone."""
     try:

@@ -12,7 +12,7 @@ import codenb
 from codenb.demo import WorldThread
 from codenb.errors import BadInput, CodenbError, ConfigError, CredentialsRejected, ToolError, UnknownServer, UnknownTool
 from codenb.views import to_text
-from tests.host.helpers import children
+from tests.host.helpers import nothing_since
 from tests.session.conftest import Project
 
 CLUSTER = "kubernetes"
@@ -118,7 +118,7 @@ async def test_one_bad_server_costs_its_own_answer_only(
         assert [item.server for item in bundle.items if item.status == "ok"] == OWN
         assert words in one_line(bundle.missing["other.go"])
         assert "other" in to_text(bundle.view())
-    assert [pid for pid in children() if pid not in running_before] == []
+    await nothing_since(running_before)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ async def test_a_cluster_that_cannot_be_had_is_said_everywhere(
     assert words in one_line(proposal.problem or "")
     assert "nothing was changed" in one_line(outcomes[0].message)
     assert words in one_line(caught.value)
-    assert [pid for pid in children() if pid not in running_before] == []
+    await nothing_since(running_before)
 
 
 async def test_who_may_only_read_gets_what_may_be_read(project: Project, reach):

@@ -12,7 +12,7 @@ import codenb
 from codenb.errors import BadInput, CodenbError, ConfigError, UnknownServer
 from codenb.session import Session
 from codenb.views import to_html, to_text
-from tests.host.helpers import children
+from tests.host.helpers import nothing_since
 from tests.session.conftest import Project
 
 CLUSTER = "kubernetes"
@@ -102,7 +102,7 @@ async def test_what_cannot_be_connected_to_is_one_line(
 
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert [pid for pid in children() if pid not in running_before] == []
+    await nothing_since(running_before)
 
 
 async def test_two_folders_are_one_too_many(project: Project):
@@ -117,7 +117,7 @@ async def test_a_session_left_by_an_error_leaves_nothing_running(running_before:
         async with codenb.connect("demo") as nb:
             await nb.call("kubernetess", "get_pods")
 
-    assert [pid for pid in children() if pid not in running_before] == []
+    await nothing_since(running_before)
 
 
 async def test_connecting_that_is_stopped_leaves_nothing_running(running_before: list[int]):
@@ -130,7 +130,7 @@ async def test_connecting_that_is_stopped_leaves_nothing_running(running_before:
         if not connecting.cancelled():
             await connecting.result().close()  # it was quicker
 
-        assert [pid for pid in children() if pid not in running_before] == []
+        await nothing_since(running_before)
 
 
 async def _connected() -> Session:
