@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
 from codenb.models import ContextBundle, Outcome
-from codenb.models.change import OUTCOME_TONES
+from codenb.models.outcome import OUTCOME_TONES
 from codenb.views import Badge, Block, Fold, Shown, Table, Text, Tone, View
 
 if TYPE_CHECKING:

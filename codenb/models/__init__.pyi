@@ -10,42 +10,12 @@ from .answer import (
 )
 from .call import CallRecord as CallRecord
 from .cause import Cause as Cause
-from .change import (
-    ApprovalRequest as ApprovalRequest,
-)
-from .change import (
-    Change as Change,
-)
-from .change import (
-    Decision as Decision,
-)
-from .change import (
-    Expectation as Expectation,
-)
-from .change import (
-    Outcome as Outcome,
-)
-from .change import (
-    Owner as Owner,
-)
-from .change import (
-    Preview as Preview,
-)
-from .change import (
-    Proposal as Proposal,
-)
-from .change import (
-    SuccessCondition as SuccessCondition,
-)
-from .change import (
-    ToolCall as ToolCall,
-)
-from .change import (
-    call_digest as call_digest,
-)
-from .change import (
-    unified_diff as unified_diff,
-)
+from .change import Change as Change
+from .change import Expectation as Expectation
+from .change import Owner as Owner
+from .change import SuccessCondition as SuccessCondition
+from .change import ToolCall as ToolCall
+from .change import unified_diff as unified_diff
 from .context import (
     ContextBundle as ContextBundle,
 )
@@ -98,12 +68,18 @@ from .opinion import (
 from .opinion import (
     Vote as Vote,
 )
+from .outcome import Decision as Decision
+from .outcome import Outcome as Outcome
 from .plan import (
     ResourceChange as ResourceChange,
 )
 from .plan import (
     TerraformPlan as TerraformPlan,
 )
+from .preview import ApprovalRequest as ApprovalRequest
+from .preview import Preview as Preview
+from .preview import Proposal as Proposal
+from .preview import call_digest as call_digest
 from .result import (
     Content as Content,
 )

@@ -12,8 +12,8 @@ from pydantic import Field as Setting
 
 from codenb.models._base import Model
 from codenb.models.cause import Cause
-from codenb.models.change import Proposal
 from codenb.models.opinion import Evidence, Opinion, Question, QuestionKind, Recommendation, Vote
+from codenb.models.preview import Proposal
 from codenb.models.target import Entity, Place, Target
 from codenb.views import Badge, Bar, Block, Cards, Field, Fold, Quote, Table, Text, Tone, View
 

@@ -14,7 +14,7 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import ValidationError
 
 from codenb.errors import AnswerTooLarge, BadInput, CodenbError, NotApproved
-from codenb.models.change import Outcome
+from codenb.models.outcome import Outcome
 from codenb.servers._base._hiding import Hiding
 
 ANSWER_BYTES = 1_000_000

@@ -14,7 +14,7 @@ from mcp.types import ElicitResult, InputResponses
 from pydantic import BaseModel, Field, create_model
 
 from codenb.errors import NotApproved
-from codenb.models.change import Preview
+from codenb.models.preview import Preview
 from codenb.views import to_text
 
 QUESTION_BYTES = 12_000

@@ -16,7 +16,8 @@ from mcp.server.mcpserver.resolve import Elicit, Resolve
 
 from codenb.canonical import digest
 from codenb.errors import BadInput, ChangesOff, PreviewUsed
-from codenb.models.change import Decision, Outcome, Preview
+from codenb.models.outcome import Decision, Outcome
+from codenb.models.preview import Preview
 from codenb.servers._base._approval import (
     Approval,
     answer_model,

@@ -32,7 +32,8 @@ from codenb.errors import (
     PreviewStale,
     ProtocolFault,
 )
-from codenb.models.change import Decision, Outcome, OutcomeStatus, Preview
+from codenb.models.outcome import Decision, Outcome, OutcomeStatus
+from codenb.models.preview import Preview
 from codenb.servers._base._answers import NotApplied, one_line, ours, said
 from codenb.servers._base._hiding import Hiding, hidden
 from codenb.servers._base._moved import what_moved

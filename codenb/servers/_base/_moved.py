@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice, zip_longest
 from typing import Any
 
-from codenb.models.change import Preview
+from codenb.models.preview import Preview
 
 _SHOWN = 4
 _VALUE_CHARS = 80

@@ -22,7 +22,9 @@ from pydantic import JsonValue
 from codenb.canonical import canonical_json, digest
 from codenb.config import Settings
 from codenb.errors import AnswerTooLarge, BadInput
-from codenb.models.change import Change, Decision, Preview, ToolCall
+from codenb.models.change import Change, ToolCall
+from codenb.models.outcome import Decision
+from codenb.models.preview import Preview
 from codenb.models.target import Place
 from codenb.servers._base._hiding import hidden
 

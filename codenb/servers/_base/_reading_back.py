@@ -15,7 +15,9 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from codenb.models.change import Change, Outcome, Preview
+from codenb.models.change import Change
+from codenb.models.outcome import Outcome
+from codenb.models.preview import Preview
 
 _PSEUDONYM = re.compile(r"<redacted:([a-z-]+):[0-9a-f]{8}>")
 _STOPPED = "the server was stopped while it carried this out"

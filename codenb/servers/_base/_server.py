@@ -18,7 +18,9 @@ from pydantic import JsonValue
 from codenb import __version__
 from codenb.config import Settings, load
 from codenb.errors import BadInput, CodenbError, ConfigError
-from codenb.models.change import Change, Outcome, Preview
+from codenb.models.change import Change
+from codenb.models.outcome import Outcome
+from codenb.models.preview import Preview
 from codenb.models.target import Place, ServerAbout
 from codenb.redaction import Redactor
 from codenb.servers._base import _marks

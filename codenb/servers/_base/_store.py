@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Literal, NoReturn
 
 from codenb.errors import ConfigError, PreviewStale, PreviewUsed
-from codenb.models.change import Outcome, Preview
+from codenb.models.outcome import Outcome
+from codenb.models.preview import Preview
 
 KEPT_S = 30 * 24 * 3600
 WAITING_ROWS = 1000
