@@ -196,7 +196,7 @@ def test_what_is_typed_wrong_is_one_line(project, words, said):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

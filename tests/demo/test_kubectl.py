@@ -26,7 +26,7 @@ def run(world, kubectl, tmp_path):
     def call(*arguments, context=None, expect=0):
         command = [kubectl, "--kubeconfig", str(world.kubeconfig), "--cache-dir", str(tmp_path)]
         command += ["--context", context] if context else []
-        done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=180, check=False)
         assert done.returncode == expect, done.stderr
         return done.stdout + (done.stderr if expect else "")
 
@@ -75,12 +75,12 @@ def test_history_undo_status_and_scale(run):
     """The whole way back to health with kubectl alone."""
     assert "halve the memory limit of checkout" in run("rollout", "history", "deploy/checkout", "-n", "shop")
     run("rollout", "undo", "deploy/checkout", "-n", "shop")
-    shown = run("rollout", "status", "deploy/checkout", "-n", "shop", "--timeout=50s")
+    shown = run("rollout", "status", "deploy/checkout", "-n", "shop", "--timeout=150s")
     assert 'deployment "checkout" successfully rolled out' in shown
     run("scale", "deploy/checkout", "--replicas=5", "-n", "shop")
-    run("rollout", "status", "deploy/checkout", "-n", "shop", "--timeout=50s")
+    run("rollout", "status", "deploy/checkout", "-n", "shop", "--timeout=150s")
     run("rollout", "restart", "deploy/checkout", "-n", "shop")
-    run("rollout", "status", "deploy/checkout", "-n", "shop", "--timeout=50s")
+    run("rollout", "status", "deploy/checkout", "-n", "shop", "--timeout=150s")
     found = json.loads(run("get", "deploy", "checkout", "-n", "shop", "-o", "json"))
     assert found["status"]["readyReplicas"] == 5
     assert "kind: Deployment" in run("get", "deploy", "checkout", "-n", "shop", "-o", "yaml")
@@ -92,7 +92,7 @@ def test_server_side_apply_checks_fields_and_tells_conflicts(run, tmp_path, mani
     file.write_text(json.dumps(manifest(replicas=1)))
     apply = ("apply", "--server-side", "-n", "shop", "-f", str(file))
     assert run(*apply) == "deployment.apps/web serverside-applied\n"
-    run("rollout", "status", "deploy/web", "-n", "shop", "--timeout=50s")
+    run("rollout", "status", "deploy/web", "-n", "shop", "--timeout=150s")
     assert run("diff", "--server-side", "-n", "shop", "-f", str(file)) == ""
     run("scale", "deploy/web", "--replicas=2", "-n", "shop")
     assert 'conflict with "kubectl" with subresource "scale" using apps/v1: .spec.replicas' in run(*apply, expect=1)
@@ -117,7 +117,7 @@ def test_custom_resources_are_defined_waited_for_explained_and_printed(run, tmp_
     for name, content in (("definition", definition), ("widget", widget), ("wrong", widget | {"spec": {"size": "x"}})):
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
     run("apply", "--server-side", "-f", str(tmp_path / "definition.json"))
-    run("wait", "--for=condition=Established", "crd/widgets.example.com", "--timeout=50s")
+    run("wait", "--for=condition=Established", "crd/widgets.example.com", "--timeout=150s")
     assert "widget.example.com/w created" in run("create", "-n", "shop", "-f", str(tmp_path / "widget.json"))
     assert "must be of type integer" in run("apply", "-n", "shop", "-f", str(tmp_path / "wrong.json"), expect=1)
     assert "size\t<integer>" in run("explain", "widget.spec")

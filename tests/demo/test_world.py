@@ -79,7 +79,7 @@ def started(*arguments, **options):
 
 
 def finish(process):
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=180)
     return process.returncode, errors
 
 
@@ -146,7 +146,7 @@ def test_a_world_in_a_thread_logs_nothing_through_loggers_of_others(serve, talk,
 
 def test_the_scenarios_can_be_listed():
     """One a line, with what it shows."""
-    found = subprocess.run([*COMMAND, "--list"], capture_output=True, text=True, timeout=60, check=True).stdout
+    found = subprocess.run([*COMMAND, "--list"], capture_output=True, text=True, timeout=180, check=True).stdout
     assert "oom" in found
     assert "killed for using more memory" in found
 
@@ -157,7 +157,7 @@ def test_importing_the_room_loads_nothing_heavy():
         "import sys, codenb.demo.process, codenb.demo.scenarios; heavy = {'uvicorn', 'yaml', 'pydantic', 'mcp', "
         "'kubernetes', 'aiohttp', 'cryptography'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180, check=False)
     assert done.stderr == ""
     assert done.returncode == 0
 
@@ -168,6 +168,6 @@ def test_the_serving_process_loads_no_client_and_no_server_of_others():
         "import sys, codenb.demo.serving; heavy = {'pydantic', 'mcp', 'kubernetes', 'aiohttp', 'pandas'} & "
         "set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180, check=False)
     assert done.stderr == ""
     assert done.returncode == 0

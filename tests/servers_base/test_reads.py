@@ -328,7 +328,7 @@ def test_a_process_without_a_client_ends(tmp_path: Path, stdin: str):
     if stdin == "a file":
         (tmp_path / "empty").touch()
     with Path("/dev/null" if stdin == "/dev/null" else tmp_path / "empty").open("rb") as source:
-        process = subprocess.run(_argv(tmp_path), stdin=source, capture_output=True, timeout=60, check=False)
+        process = subprocess.run(_argv(tmp_path), stdin=source, capture_output=True, timeout=600, check=False)
 
     assert (process.returncode, process.stdout) == (0, b"")
 
