@@ -161,6 +161,19 @@ class ValidationReport(Answered):
         """The checkers because of which nothing can be called valid."""
         return tuple(run for run in self.checkers if run.status == "failed")
 
+    def cut(self, limit: int) -> ValidationReport:
+        """The report with the worst findings only, and a note that says how many were left out; its status stays.
+
+        Args:
+            limit: Most findings, and most names of files.
+        """
+        notes = list(self.notes)
+        for what, many in (("findings, the least bad ones,", self.findings), ("names of files", self.files)):
+            if left := len(many[limit:]):
+                notes.append(f"{left:,} further {what} are left out: validate fewer files at once")
+        cut = {"findings": self.findings[:limit], "files": self.files[:limit], "notes": tuple(notes)}
+        return self.model_copy(update=cut)
+
     def rows(self) -> list[dict[str, Any]]:
         """One dict a finding, severities as words."""
         return [finding.to_dict() for finding in self.findings]

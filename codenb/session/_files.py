@@ -80,7 +80,8 @@ def infrastructure(given: Any, server: ServerSettings) -> Any:
 
 def _texts(named: Given) -> list[str]:
     whole = path(named)
-    files = sorted(one for one in whole.rglob("*") if one.suffix in _SUFFIXES) if whole.is_dir() else [whole]
+    inside = (one for one in whole.rglob("*") if one.suffix in _SUFFIXES and not one.is_dir())
+    files = sorted(inside) if whole.is_dir() else [whole]
     if len(files) > _MOST_FILES:
         raise BadInput(
             f"{named} holds {len(files):,} files, more than the {_MOST_FILES} that are sent: name a part of it"
@@ -90,6 +91,8 @@ def _texts(named: Given) -> list[str]:
             raise BadInput(
                 f"{named} has {size:,} bytes, more than the {_MOST_BYTES:,} that are sent: name a part of it"
             )
+        if strange := next((file for file in files if not file.is_file()), None):
+            raise BadInput(f"{strange} is no file that can be read: name files and folders")
         return [f"# {file.name}\n{file.read_text(encoding='utf-8')}\n" for file in files]
     except (OSError, UnicodeError) as error:
         raise BadInput(f"{named} cannot be read: {getattr(error, 'strerror', None) or error}") from error

@@ -166,3 +166,18 @@ def test_an_unknown_format_names_those_there_are():
     """A typo is answered by the list."""
     with pytest.raises(BadInput, match="json, sarif, junit, github, csv"):
         REPORT.export("xml")
+
+
+def test_a_report_that_is_cut_keeps_the_worst_and_its_status():
+    """Three thousand bad pods made an answer of 33 MB; what a host refuses for its size tells nobody anything."""
+    report = REPORT.model_copy(update={"findings": many(50).findings, "files": tuple(f"{at}.yaml" for at in range(30))})
+
+    cut = report.cut(20)
+
+    assert cut.status == report.status
+    assert cut.findings == report.findings[:20]
+    assert cut.notes[-2:] == (
+        "30 further findings, the least bad ones, are left out: validate fewer files at once",
+        "10 further names of files are left out: validate fewer files at once",
+    )
+    assert report.cut(50) == report.model_copy(update={"notes": report.notes})

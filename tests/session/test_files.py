@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -70,3 +71,11 @@ def test_what_is_priced_is_data_or_files(folder: Path) -> None:
     assert _files.infrastructure({"resource_changes": []}, HERE) == {"resource_changes": []}
     assert _files.infrastructure(TEXT, HERE) == [TEXT]
     assert _files.infrastructure(["manifests"], HERE) == [str(folder / "manifests")]
+
+
+def test_a_pipe_among_the_manifests_is_not_waited_for(folder: Path) -> None:
+    """A named pipe in the folder had the cell wait for ever."""
+    os.mkfifo(folder / "manifests" / "pipe.yaml")
+
+    with pytest.raises(BadInput, match=r"pipe\.yaml is no file"):
+        _files.items("manifests", ELSEWHERE)

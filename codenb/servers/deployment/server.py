@@ -61,6 +61,7 @@ class Tools(OnCluster):
         *,
         strict: bool = True,
         kubernetes_version: str | None = None,
+        limit: Annotated[int, Field(ge=1, le=1500)] = 1000,
     ) -> ValidationReport:
         """Check configuration: syntax, schema, policies, secrets, references between objects.
 
@@ -69,13 +70,14 @@ class Tools(OnCluster):
             config_path: File or folder, or several; one with a newline in it is text.
             strict: Whether matters of style count with their own severity.
             kubernetes_version: Whose schemas, such as `1.37`; None is the cluster's own, else the newest known.
+            limit: Most findings in the answer, worst first.
 
         Returns:
             Findings with file, line and remedy, and which checkers ran; `incomplete` where one could not.
         """
         from codenb.servers.deployment.validation import validate  # noqa: PLC0415  with the checkers
 
-        return await validate(
+        report = await validate(
             [config_path] if isinstance(config_path, str) else config_path,
             self.roots,
             type=None if type == "auto" else type,
@@ -84,6 +86,7 @@ class Tools(OnCluster):
             cluster=await self._reachable() if kubernetes_version is None else None,
             settings=self.settings,
         )
+        return report.cut(limit)
 
     @reads(ttl_s=LIVE_S)
     async def diff_kubernetes(self, manifests: Manifests, namespace: str | None = None) -> ManifestDiff:
