@@ -19,7 +19,7 @@ lab: $(VENV)/.lab ## Open the notebooks in JupyterLab on the embedded world
 
 test: lint $(VENV)/.parts ## Run every test; installs what they need
 	$(BIN)/python -m pytest -n 2 --dist loadfile
-	$(BIN)/python -m pytest --nbmake --nbmake-timeout=120 -n 2 notebooks
+	$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 -n 2 notebooks
 
 lint: $(VENV)/.test ## Formatter, linter, types, layers, notebooks without outputs
 	$(BIN)/ruff format --check .
