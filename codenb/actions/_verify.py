@@ -20,7 +20,7 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S, _GROWTH = 0.25, 2.0, 1.6
 _LONGEST_READ_S = 20.0
 _LONGEST_TEXT = 80
 _WHOLE_BYTES = 500
-"""Answers up to this size are kept whole; of longer ones, what was checked and the plain values beside it."""
+"""Answers up to this size are kept whole; of longer ones, the fields that were checked."""
 
 _ABSENT = object()
 
@@ -96,7 +96,7 @@ def telling(condition: SuccessCondition, answer: Any) -> Any:
     paths = [one.field for one in condition.expect]
     paths += [one.value.removeprefix("$") for one in condition.expect if isinstance(one.value, str)]
     named = {path.partition(".")[0] for path in paths}
-    return {key: value for key, value in answer.items() if key in named or not isinstance(value, Mapping | list)}
+    return {key: value for key, value in answer.items() if key in named}
 
 
 def _unmet(expectation: Expectation, answer: Any) -> str:
