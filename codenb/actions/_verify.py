@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from codenb.canonical import canonical_json
 from codenb.errors import CodenbError
 from codenb.models import Expectation, SuccessCondition
 
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
 _FIRST_WAIT_S, _LONGEST_WAIT_S, _GROWTH = 0.25, 2.0, 1.6
 _LONGEST_READ_S = 20.0
 _LONGEST_TEXT = 80
-_WHOLE_BYTES = 500
-"""Answers up to this size are kept whole; of longer ones, the fields that were checked."""
-
 _ABSENT = object()
 
 _ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -38,7 +34,7 @@ class Verified:
 
     Attributes:
         holds: Whether every expectation is met.
-        answer: What the check answered, or of a long answer what tells whether it holds; None where it could not be
+        answer: What the check answered, or what of it tells whether it holds; None where it could not be
             read.
         missing: What does not hold, or why it could not be read, in one line.
     """
@@ -90,8 +86,10 @@ def unmet(condition: SuccessCondition, answer: Any) -> list[str]:
 
 
 def telling(condition: SuccessCondition, answer: Any) -> Any:
-    """What of an answer tells whether the condition holds: all of a short one, the checked fields of a long one."""
-    if not isinstance(answer, Mapping) or len(canonical_json(answer)) <= _WHOLE_BYTES:
+    """What of an answer tells whether the condition holds: a flat one as it is, of any other the checked fields."""
+    if not isinstance(answer, Mapping) or not any(
+        value and isinstance(value, Mapping | list) for value in answer.values()
+    ):
         return answer
     paths = [one.field for one in condition.expect]
     paths += [one.value.removeprefix("$") for one in condition.expect if isinstance(one.value, str)]

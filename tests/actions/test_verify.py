@@ -112,7 +112,7 @@ def test_a_long_difference_is_cut_and_says_so() -> None:
     assert (len(lines), lines[-1]) == (40, "and 61 more")
 
 
-def test_of_a_long_answer_what_was_checked_is_kept() -> None:
+def test_of_an_answer_with_parts_what_was_checked_is_kept() -> None:
     """A verified deployment showed sixty lines of diffs before the two numbers that said it was done."""
     asked = SuccessCondition(
         text="all is ready",
