@@ -7,6 +7,7 @@ own schema says.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
@@ -15,7 +16,7 @@ from typing import Any
 from codenb.demo.objects import Obj
 
 
-class Form:
+class Form(ABC):
     """How one field of an object is merged.
 
     Attributes:
@@ -35,13 +36,13 @@ class Form:
         self.declared = declared
         self.always = False
 
+    @abstractmethod
     def below(self, name: str) -> Form:
         """The form of a field in this one; of a field of an entry, where this is a list."""
-        raise NotImplementedError
 
+    @abstractmethod
     def default(self, key: str) -> Any:
         """What an entry that lacks a key is taken to have there; None where it must be given."""
-        raise NotImplementedError
 
 
 class Entry(Form):
