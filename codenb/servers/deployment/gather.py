@@ -78,7 +78,7 @@ async def described(target: Target, cluster: Cluster, roots: Roots, settings: Se
         target: Its namespace is read; its manifests, where it has any, are validated and priced.
         cluster: Where it is or would be.
         roots: Where manifests may be.
-        settings: For prices of one's own.
+        settings: Say which prices and programs are one's own.
     """
     missing: dict[str, str] = {}
     deployed: list[Deployed] = []
@@ -101,7 +101,7 @@ async def _asked(target: Target, roots: Roots, settings: Settings) -> dict[str, 
 
     report = await validate(target.manifests, roots, type="kubernetes", settings=settings)
     configured = settings.servers.get("deployment")
-    book = cost.PriceBook.of(configured.prices if configured else None)
+    book = await asyncio.to_thread(cost.PriceBook.of, configured.prices if configured else None)
     estimate = await asyncio.to_thread(cost.estimate, target.manifests, book=book, roots=roots)
     return {
         "validation": report.status,

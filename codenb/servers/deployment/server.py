@@ -141,7 +141,7 @@ class Tools(OnCluster):
             infrastructure,
             duration_hours=duration_hours,
             include_data_transfer=include_data_transfer,
-            book=cost.PriceBook.of(self._prices),
+            book=await asyncio.to_thread(cost.PriceBook.of, self._prices),
             roots=self.roots,
         )
 
