@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from codenb.access import PREVIEW_TOOL
 from codenb.canonical import digest
 from codenb.errors import BadInput, CodenbError, ProtocolFault, UnknownTool
 from codenb.models import Place, Preview, Proposal, SuccessCondition, ToolCall
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from codenb.host import Host
-
-PREVIEW_TOOL = "preview_change"
 
 _STAND_INS = ("<redacted:", "hmac-sha256:")
 

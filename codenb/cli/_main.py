@@ -87,7 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--context", metavar="NAME", help="kubeconfig context (default: the current one)")
     serve.set_defaults(run=_serve)
 
-    _validate.add(commands)
+    for command in (_validate,):
+        command.add(commands)
     return parser
 
 

@@ -1,37 +1,28 @@
 """The host: what stands between a notebook and its servers.
 
-Every call goes through the same steps in the same order (design, section 5): it is recorded, it is checked, it is
-sent. The steps that the design has between these, access, cassette, cache, retry and pool, each take an entry and the
-step that comes after them, and stand where `_answered` stands now.
+It has the doors: calls, changes, lists, resources, prompts, and `recorded` for models. Every one of them begins a
+record; what happens to a call after that is the pipeline's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from difflib import get_close_matches
-from functools import partial
-from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-from mcp import Client
-
-from codenb.canonical import canonical_json
 from codenb.config import ServerSettings
-from codenb.errors import BadInput, ChangesOff, CodenbError, ConnectFailed, NotApproved, UnknownServer
-from codenb.host._change import changed
+from codenb.errors import BadInput, CodenbError
 from codenb.host._elicit import Approve
 from codenb.host._listing import Prompts, Resources, Servers, ToolInfo, Tools
 from codenb.host._offers import prompts_of, resources_of
 from codenb.host._peer import Factory, Peer
-from codenb.host._progress import Listener, OnProgress
+from codenb.host._pipeline import Pipeline
+from codenb.host._progress import OnProgress
 from codenb.host._pulse import Pulse
 from codenb.host._records import Calls, Entry, Recorder
-from codenb.host._results import prompt_result, resource_result, tool_result, wire
 from codenb.models.change import ToolCall
 from codenb.models.result import ToolResult
 
@@ -40,12 +31,6 @@ if TYPE_CHECKING:
     from codenb.redaction import Redactor
 
 T = TypeVar("T")
-
-PREVIEW_TOOL = "preview_change"
-"""What every server of codenb's kind previews a change with."""
-
-_LONG = 64 * 1024
-_GIVEN = 500
 
 # Every fault that the SDK logs is raised here as well; without a handler of its own it would print to the cell.
 logging.getLogger("mcp").addHandler(logging.NullHandler())
@@ -68,7 +53,6 @@ class Host:
         factories = dict(servers or {})
         configured = {name: ServerSettings(name, "builtin") for name in factories} | dict(settings.servers)
         self._redactor = settings.redactor()
-        self._read_only = settings.read_only_env
         self._peers = {
             name: Peer(
                 server,
@@ -80,8 +64,7 @@ class Host:
             for name, server in configured.items()
         }
         self._pulse = Pulse()
-        self._closed = False
-        self._checker: asyncio.Future[Any] | None = None
+        self._pipeline = Pipeline(self._peers, settings, self._redactor)
         self.calls = Calls()
         self._recorder = Recorder(self.calls, principal, self._redactor)
 
@@ -97,17 +80,17 @@ class Host:
 
     async def open(self) -> None:
         """Open all connections at once. A server that fails does not fail the others: `status` says why."""
-        self._closed = False
+        self._pipeline.closed = False
         with self._pulse.beating():
             results = await asyncio.gather(*(peer.open() for peer in self._peers.values()), return_exceptions=True)
-            self._load_checker()
+            self._pipeline.load_checker()
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, CodenbError):
                 raise result
 
     async def close(self) -> None:
         """End every connection and every process; calls under way end with an error. A second time does nothing."""
-        self._closed = True
+        self._pipeline.closed = True
         with self._pulse.beating():
             await asyncio.gather(*(peer.close() for peer in self._peers.values()))
 
@@ -152,7 +135,7 @@ class Host:
         # Not validated: arguments that are no JSON data are reported, and recorded, like anything else that is wrong.
         call = ToolCall.model_construct(server=server, tool=tool, arguments=dict(arguments or {}))
         entry = Entry("tool", server, tool, {"arguments": call.arguments}, fresh=fresh)
-        return await self._recorded(entry, lambda entry: self._answered(entry, call, timeout_s, on_progress))
+        return await self._recorded(entry, lambda entry: self._pipeline.tool(entry, call, timeout_s, on_progress))
 
     async def change(
         self,
@@ -184,7 +167,9 @@ class Host:
         """
         _require_seconds(timeout_s)
         entry = Entry("tool", call.server, call.tool, {"arguments": call.arguments}, fresh=True)
-        return await self._recorded(entry, lambda entry: self._changed(entry, call, approve, timeout_s, on_progress))
+        return await self._recorded(
+            entry, lambda entry: self._pipeline.change(entry, call, approve, timeout_s, on_progress)
+        )
 
     async def tools(self, server: str | None = None) -> Tools:
         """The tools of one server, or of all; of all, a server that fails is named in `problems`."""
@@ -211,12 +196,8 @@ class Host:
         """
         _require_seconds(timeout_s)
 
-        async def read(entry: Entry) -> ToolResult:
-            started = time.perf_counter()
-            answer = await self._asked(entry, lambda client: client.read_resource(uri), timeout_s)
-            return await self._read_as(resource_result, entry, uri, answer, started)
-
-        return await self._recorded(Entry("tool", server, "resources/read", {"uri": uri}), read)
+        entry = Entry("tool", server, "resources/read", {"uri": uri})
+        return await self._recorded(entry, lambda entry: self._pipeline.resource(entry, uri, timeout_s))
 
     async def prompt(
         self, server: str, name: str, arguments: Mapping[str, str] | None = None, *, timeout_s: float | None = None
@@ -230,12 +211,8 @@ class Host:
         _require_seconds(timeout_s)
         given = dict(arguments or {})
 
-        async def get(entry: Entry) -> ToolResult:
-            started = time.perf_counter()
-            answer = await self._asked(entry, lambda client: client.get_prompt(name, given), timeout_s)
-            return await self._read_as(prompt_result, entry, name, answer, started)
-
-        return await self._recorded(Entry("tool", server, "prompts/get", {"name": name, "arguments": given}), get)
+        entry = Entry("tool", server, "prompts/get", {"name": name, "arguments": given})
+        return await self._recorded(entry, lambda entry: self._pipeline.prompt(entry, name, given, timeout_s))
 
     def awake(self) -> AbstractContextManager[None]:
         """Inside of it an interrupt is heard within a moment, although nothing but a person is waited for."""
@@ -262,80 +239,9 @@ class Host:
         """
         return await self._recorded(Entry(kind, *name, request), do)
 
-    def _load_checker(self) -> asyncio.Future[Any]:
-        """Import what the SDK checks answers with, off the loop: beside JupyterLab that takes a second."""
-        if self._checker is None:
-            self._checker = asyncio.ensure_future(asyncio.to_thread(import_module, "jsonschema"))
-        return asyncio.shield(self._checker)
-
     async def _recorded(self, entry: Entry, do: Callable[[Entry], Awaitable[T]]) -> T:
         with self._pulse.beating():
             return await self._recorder.record(entry, do)
-
-    async def _answered(
-        self, entry: Entry, call: ToolCall, timeout_s: float | None, on_progress: OnProgress | None
-    ) -> ToolResult:
-        started = time.perf_counter()
-        canonical_json(call.arguments)
-        peer = self._peer(call.server)
-        until = asyncio.get_running_loop().time() + (timeout_s or peer.timeout_s)
-        info = await peer.tool(call.tool, until)
-        await self._load_checker()
-        if not info.callable:
-            raise NotApproved(_needs_approval(info, call, self._redactor))
-        deadline = asyncio.timeout_at(until)
-        listener = Listener(on_progress, self._redactor)
-        if timeout_s is None:
-            listener.extends(deadline, wait_s=peer.timeout_s, at_most_s=peer.change_timeout_s)
-        try:
-            answer = await peer.ask(
-                f"{call.server}.{call.tool}",
-                lambda client: client.call_tool(call.tool, call.arguments, progress_callback=listener),
-                deadline,
-            )
-        finally:
-            listener.end()
-        raw, entry.bytes = wire(answer, limit=peer.limit, what=f"{call.server}.{call.tool}")
-        return await self._read_as(tool_result, entry, call.tool, raw, started)
-
-    async def _changed(
-        self,
-        entry: Entry,
-        call: ToolCall,
-        approve: Approve,
-        timeout_s: float | None,
-        on_progress: OnProgress | None,
-    ) -> ToolResult:
-        started = time.perf_counter()
-        canonical_json(call.arguments)
-        peer = self._peer(call.server)
-        if self._read_only:  # of other people's servers nobody else would know
-            raise ChangesOff("changes are off everywhere: CODENB_READ_ONLY is set; unset it to change something")
-        info = await peer.tool(call.tool, asyncio.get_running_loop().time() + peer.timeout_s)
-        await self._load_checker()
-        wait_s = timeout_s or peer.change_timeout_s
-        raw = await changed(entry, peer, info, call, approve, timeout_s=wait_s, on_progress=on_progress)
-        try:
-            return await self._read_as(tool_result, entry, call.tool, raw, started)
-        except CodenbError as error:
-            entry.in_doubt = error.outcome == "unknown"  # the server answered, and does not know either
-            raise
-
-    async def _asked(
-        self, entry: Entry, request: Callable[[Client], Awaitable[Any]], timeout_s: float | None
-    ) -> dict[str, Any]:
-        peer = self._peer(entry.server)
-        what = f"{entry.server} {entry.tool} {next(iter(entry.request.values()))}"
-        answer = await peer.ask(what, request, asyncio.timeout(timeout_s or peer.timeout_s))
-        raw, entry.bytes = wire(answer, limit=peer.limit, what=what)
-        return raw
-
-    async def _read_as(
-        self, shape: Callable[..., ToolResult], entry: Entry, name: str, raw: dict[str, Any], started: float
-    ) -> ToolResult:
-        """Shape and redact an answer; a long one off the loop, because that takes a second for a megabyte."""
-        wanted = partial(shape, entry.server, name, raw, self._redactor, _ms_since(started))
-        return await asyncio.to_thread(wanted) if entry.bytes > _LONG else wanted()
 
     async def _each(
         self, server: str | None, method: str, fetch: Callable[[Peer], Awaitable[Iterable[T]]]
@@ -344,8 +250,8 @@ class Host:
 
         async def of(name: str) -> Iterable[T]:
             if method == "tools/list" and name in self._peers and self._peers[name].lists_tools:
-                return await fetch(self._peer(name))
-            return await self._recorded(Entry("tool", name, method), lambda _: fetch(self._peer(name)))
+                return await fetch(self._pipeline.peer(name))
+            return await self._recorded(Entry("tool", name, method), lambda _: fetch(self._pipeline.peer(name)))
 
         results = await asyncio.gather(*(of(name) for name in names), return_exceptions=True)
         items: list[T] = []
@@ -359,39 +265,8 @@ class Host:
                 items += result
         return items, problems
 
-    def _peer(self, name: str) -> Peer:
-        if self._closed:
-            raise ConnectFailed("this session is closed: connect again")
-        if peer := self._peers.get(name):
-            return peer
-        near = get_close_matches(name, self._peers, n=1, cutoff=0.4)
-        known = ", ".join(self._peers) or "none"
-        hint = f"did you mean {near[0]!r}?" if near else f"configured are: {known}"
-        raise UnknownServer(f"no server {name!r} is configured: {hint}")
-
 
 def _require_seconds(timeout_s: object) -> None:
     number = isinstance(timeout_s, int | float) and not isinstance(timeout_s, bool) and timeout_s > 0
     if not (timeout_s is None or number):
         raise BadInput(f"timeout_s is {timeout_s!r}: give seconds, as a number over 0")
-
-
-def _needs_approval(info: ToolInfo, call: ToolCall, redactor: Redactor) -> str:
-    if call.tool == PREVIEW_TOOL:
-        return (
-            f"{call.server}.{call.tool} is not declared to change nothing, so {call.server} has no previews: "
-            f'add "{call.tool}" to read_only under [servers.{call.server}] in codenb.toml'
-        )
-    given = "".join(f", {key}={value!r}" for key, value in redactor.value(call.arguments).items())
-    shown = given if len(given) <= _GIVEN else ", ..."
-    propose = f"nb.propose({call.server!r}, {call.tool!r}{shown})"
-    if info.kind == "changes":
-        return f"{call.server}.{call.tool} changes something and needs an approval: use {propose}, then nb.execute"
-    return (
-        f"{call.server}.{call.tool} is not declared to change nothing, so it counts as a change: use {propose}, or, "
-        f"if it only reads, add {call.tool!r} to read_only under [servers.{call.server}] in codenb.toml"
-    )
-
-
-def _ms_since(started: float) -> float:
-    return (time.perf_counter() - started) * 1000
