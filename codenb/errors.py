@@ -10,6 +10,7 @@
     │   ├── UnknownTool             the server has no tool, resource or prompt of that name
     │   ├── ConnectFailed           it could not be started or reached
     │   ├── ConnectionLost          it went away while a call was under way
+    │   ├── Unavailable             it says that it cannot answer just now, or failed so often that it is let alone
     │   ├── AnswerTooLarge          its answer is over the limit
     │   ├── ProtocolFault           what it sent is not MCP
     │   ├── DeadlineExceeded        it did not answer in time
@@ -24,6 +25,8 @@
     │   ├── PreviewUsed             this preview was carried out or withdrawn before
     │   ├── Conflict                what was read for the change moved before it was written
     │   └── ChangeFailed            it was begun and did not, or not wholly, take; `answer` says how far it came
+    ├── CassetteError               a recording of calls cannot be made, or cannot be played back
+    │   └── NotRecorded             it holds nothing for what is asked; the message shows the nearest that it holds
     └── Interrupted                 stopped from outside while others still waited
 
 Messages are one line: what happened, where, what to do next. The exit code of the command line (design, section 13)
@@ -41,11 +44,15 @@ class CodenbError(Exception):
     Attributes:
         outcome: Where a server reports a change that it tried: what it knows of it, `refused`, `failed` or `unknown`.
         reference: Likewise: the name under which it keeps what came of it.
+        transient: Whether the same request may well be answered in a moment.
+        retry_after_s: Seconds before which asking again is of no use, where that is known.
     """
 
     exit_code: ClassVar[int] = 2
     outcome: str | None = None
     reference: str | None = None
+    transient: bool = False
+    retry_after_s: float | None = None
 
 
 class ConfigError(CodenbError):
@@ -90,6 +97,12 @@ class ConnectFailed(ServerError):
 
 class ConnectionLost(ServerError):
     """The server went away while a call was under way; a change may or may not have been made."""
+
+    transient = True
+
+
+class Unavailable(ServerError):
+    """The server says that it cannot answer just now, or failed so often that it is not asked for a while."""
 
 
 class AnswerTooLarge(ServerError):
@@ -167,6 +180,14 @@ class ChangeFailed(ChangeError):
     def __init__(self, message: str, answer: Any = None) -> None:
         super().__init__(message)
         self.answer = answer
+
+
+class CassetteError(CodenbError):
+    """A recording of calls cannot be made, or cannot be played back."""
+
+
+class NotRecorded(CassetteError):
+    """The recording that is played back holds nothing for what is asked, or what was decided differs from it."""
 
 
 class Interrupted(CodenbError):
