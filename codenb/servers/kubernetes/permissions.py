@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from codenb.errors import BadInput
-from codenb.servers._clients.cluster import Cluster, checked_name, checked_namespace
+from codenb.servers._clients.cluster import Cluster
 from codenb.servers._clients.kinds import known
+from codenb.servers._clients.names import checked_name, checked_namespace
 from codenb.servers.kubernetes.answers import Answer
 from codenb.views import Badge, Text, Tone, View
 

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from codenb.errors import BadInput
-from codenb.servers._clients.cluster import Cluster, Page, checked_namespace
+from codenb.servers._clients.cluster import Cluster
 from codenb.servers._clients.kinds import KINDS
+from codenb.servers._clients.names import checked_namespace
+from codenb.servers._clients.objects import Page
 from codenb.servers.kubernetes import facts
 from codenb.servers.kubernetes.answers import Answer
 from codenb.servers.kubernetes.facts import Object, Owners, name_of

@@ -12,8 +12,9 @@ from typing import Any
 from codenb.canonical import canonical_json
 from codenb.errors import BadInput
 from codenb.models import Entity, Severity
-from codenb.servers._clients.cluster import Cluster, checked_name, checked_namespace
+from codenb.servers._clients.cluster import Cluster
 from codenb.servers._clients.kinds import Kind
+from codenb.servers._clients.names import checked_name, checked_namespace
 from codenb.servers._manifests import Document, Manifests
 from codenb.servers.deployment.kubernetes._order import rank
 
