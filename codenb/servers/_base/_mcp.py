@@ -13,6 +13,8 @@ from mcp.server.mcpserver.context import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.request_state import RequestStateSecurity
 from mcp.server.stdio import stdio_server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import ValidationError
@@ -24,11 +26,20 @@ from codenb.servers._base._answers import answer, refusal, wrong_argument
 from codenb.servers._base._docs import described
 from codenb.servers._base._hiding import Hiding, hiding
 from codenb.servers._base._marks import Mark
+from codenb.servers._base._metrics import OTHER, ToolMetrics
+from codenb.servers._base._permitted import PermittedServer
 from codenb.servers._base._progress import reporting
 
+_SESSIONS = 1_000
+"""Of the older protocol, at once; each is kept for half an hour after its last request."""
 
-class KernelServer(MCPServer[None]):
-    """An `MCPServer` whose tools are marked."""
+
+class KernelServer(PermittedServer):
+    """An `MCPServer` whose tools are marked.
+
+    Attributes:
+        metrics: Where calls are counted; whoever serves sets it.
+    """
 
     def __init__(
         self,
@@ -57,6 +68,7 @@ class KernelServer(MCPServer[None]):
         self._answer_bytes = answer_bytes
         self._redactor = redactor
         self._marks: dict[str, Mark] = {}
+        self.metrics: ToolMetrics | None = None
         self._log = logging.getLogger(f"codenb.servers.{name}")
 
     def add(self, function: Callable[..., Any], mark: Mark, *, name: str, documented: Callable[..., Any]) -> None:
@@ -87,6 +99,8 @@ class KernelServer(MCPServer[None]):
             meta=mark.meta,
         )
         self._marks[name] = mark
+        if mark.kind == "changes":
+            self.changing.add(name)
         parameters = self.registered(name).parameters
         parameters["additionalProperties"] = False
         for argument, text in arguments.items():
@@ -97,11 +111,12 @@ class KernelServer(MCPServer[None]):
         """The tool of this name.
 
         Raises:
-            UnknownTool: There is none; the message names those there are.
+            UnknownTool: There is none; the message names those that the caller may use.
         """
         tool = self._tool_manager.get_tool(name)
         if tool is None:
-            raise UnknownTool(f"server {self.name} has no tool {name!r}: it has {', '.join(sorted(self._marks))}")
+            known = sorted(filter(self.offers, self._marks))
+            raise UnknownTool(f"server {self.name} has no tool {name!r}: it has {', '.join(known) or 'none for you'}")
         return tool
 
     def validated(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -128,10 +143,33 @@ class KernelServer(MCPServer[None]):
         async with stdio_server(stdin) as (read_stream, write_stream):
             await server.run(read_stream, write_stream, server.create_initialization_options())
 
+    def sessions(self, *, body_bytes: int) -> StreamableHTTPSessionManager:
+        """What answers HTTP requests to this server, in both eras; it can be run once.
+
+        Args:
+            body_bytes: Largest request.
+        """
+        return StreamableHTTPSessionManager(
+            self._lowlevel_server,
+            security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),  # seen to further out
+            max_request_body_size=body_bytes,
+            max_sessions=_SESSIONS,
+        )
+
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; whatever goes wrong becomes an answer that says what to do."""
+        if self.metrics is None:
+            return await self._called(name, arguments, context)
+        with self.metrics.observing(self.name, name if name in self._marks else OTHER) as call:
+            result = await self._called(name, arguments, context)
+            call.answered(result)
+        return result
+
+    async def _called(
+        self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None
+    ) -> CallToolResult | InputRequiredResult:
         try:
             redactor, problem = self._redactor(), None
         except CodenbError as error:  # what is wrong with the configuration is the answer
@@ -141,6 +179,7 @@ class KernelServer(MCPServer[None]):
                 return self._refused(problem, hides, name)
             before = _cancellations()
             try:
+                self.require_call(name, arguments)
                 self._require_known(self.registered(name), arguments)
                 result = await super().call_tool(name, arguments, context)
                 if isinstance(result, CallToolResult):
