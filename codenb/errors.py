@@ -21,6 +21,7 @@
     │   └── ChangesOff              changes are not enabled here
     ├── ChangeError                 a change was not made
     │   ├── NotApproved             nobody approved it
+    │   │   └── GrantRejected       a signed approval is missing or does not hold; the message says why
     │   ├── PreviewStale            what was previewed is no longer what would happen
     │   ├── PreviewUsed             this preview was carried out or withdrawn before
     │   ├── Conflict                what was read for the change moved before it was written
@@ -155,6 +156,10 @@ class NotApproved(ChangeError):
     """Nobody who may do so approved the change."""
 
     exit_code = 3
+
+
+class GrantRejected(NotApproved):
+    """A signed approval is missing, or does not hold; the message says why."""
 
 
 class PreviewStale(ChangeError):

@@ -28,6 +28,7 @@ class Preview(Answered):
         change: What would happen.
         created_at: UTC.
         expires_at: UTC; after it, preview again.
+        tool_schema: Digest of the tool's input schema and version; an approval does not carry over to another.
         refusal: Why it would be refused as things stand, such as changes being off here.
         begun: Whether it was approved and carrying it out has begun; without an outcome it is still under way.
         outcome: What came of it, where it was carried out.
@@ -40,6 +41,7 @@ class Preview(Answered):
     change: Change
     created_at: datetime
     expires_at: datetime
+    tool_schema: str = ""
     refusal: str | None = None
     begun: bool = False
     outcome: Outcome | None = None
