@@ -8,13 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from mcp.server.auth.middleware.auth_context import get_access_token
-from mcp.server.auth.provider import principal_components
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Elicit, Resolve
 
-from codenb.canonical import digest
 from codenb.errors import BadInput, ChangesOff, PreviewUsed
 from codenb.models.outcome import Decision, Outcome
 from codenb.models.preview import Preview
@@ -26,7 +23,9 @@ from codenb.servers._base._approval import (
     question,
     require_elicitation,
 )
+from codenb.servers._base._caller import caller
 from codenb.servers._base._carrying import Carrier
+from codenb.servers._base._granted import granted
 from codenb.servers._base._plans import ChangeTool, Planner
 from codenb.servers._base._store import PreviewStore, already_used
 
@@ -55,12 +54,6 @@ def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
         ) from error
 
 
-def principal() -> str:
-    """Who calls, as far as a token proves it; `local` on stdio and in process."""
-    token = get_access_token()
-    return "local" if token is None else digest(list(principal_components(token)))
-
-
 @dataclass(frozen=True, slots=True)
 class _Call:
     """One call of a change tool, in whichever round it is."""
@@ -73,7 +66,7 @@ class _Call:
     def slot(self, preview: Preview | None) -> str:
         """Whose call this is, where it is one for this preview."""
         masked = preview.change.shown_arguments if preview else ()
-        return self.planner.slot(principal(), self.tool.name, self.values, masked)
+        return self.planner.slot(caller().name, self.tool.name, self.values, masked)
 
     async def asked_before(self, reference: str | None) -> Preview | None:
         """The preview that an earlier round of this call asked about: the one its answer names, else the newest."""
@@ -117,11 +110,18 @@ def asking(tool: ChangeTool, planner: Planner, carrier: Carrier, store: PreviewS
         answer: ElicitationResult[Approval] = values.pop(_ANSWER)
         if not isinstance(answer, AcceptedElicitation) or not answer.data.approve:
             raise declined(tool.name)
-        reference = answer.data.preview
-        kept = await store.find(reference)
+        approval = answer.data
+        kept = await store.find(approval.preview)
         slot = _Call(tool, planner, store, values).slot(kept.preview if kept else None)
-        decision = answer.data.decision if isinstance(answer.data, AutoApproval) else None
-        return await carrier.carry_out(tool, values, slot, reference, decision)
+        if kept:
+            planner.require_schema(kept.preview)
+        if isinstance(approval, AutoApproval):
+            return await carrier.carry_out(tool, values, slot, approval.preview, approval.decision)
+        grant = await granted(approval.grant, kept, slot, planner.settings())
+        decision = grant.decision(kept.preview) if grant and kept else None
+        return await carrier.carry_out(
+            tool, values, slot, approval.preview, decision, grant=grant.id if grant else ""
+        )
 
     hints = hints_of(tool.function)
     arguments = [

@@ -25,7 +25,8 @@ from codenb.models.target import Place, ServerAbout
 from codenb.redaction import Redactor
 from codenb.servers._base import _marks
 from codenb.servers._base._answers import ANSWER_BYTES, one_line, said
-from codenb.servers._base._asking import asking, hints_of, principal
+from codenb.servers._base._asking import asking, hints_of
+from codenb.servers._base._caller import caller
 from codenb.servers._base._carrying import Carrier
 from codenb.servers._base._mcp import KernelServer
 from codenb.servers._base._plans import ChangeTool, Planner
@@ -175,11 +176,11 @@ class Server:
         change = self._change_tools.get(tool)
         if change is None:
             self.mcp.registered(tool)
-            able = ", ".join(sorted(self._change_tools)) or "none"
+            able = ", ".join(sorted(filter(self.mcp.offers, self._change_tools))) or "none"
             raise BadInput(f"{tool} changes nothing, so it has no preview: the tools that change something are {able}")
         values = self.mcp.validated(tool, arguments)
         preview = self._planner.preview(await self._planner.plan(change, values, {}))
-        slot = self._planner.slot(principal(), tool, values, preview.change.shown_arguments)
+        slot = self._planner.slot(caller().name, tool, values, preview.change.shown_arguments)
         await self._store.save(preview, slot)
         return preview
 
@@ -246,6 +247,7 @@ class Server:
         preview = await self.preview(reference)
         if preview is None:
             raise ResourceNotFoundError(f"no preview {reference} is kept here: it expired, or was made elsewhere")
+        self.mcp.require_preview(preview.call.tool, f"preview://{reference}")
         return json.dumps(preview.to_dict())
 
     def _redactor(self) -> Redactor:
