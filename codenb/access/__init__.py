@@ -1,5 +1,32 @@
 """Who may call what, who approved what, and the record of both: used by host and servers alike."""
 
+from codenb.access._access import Access
+from codenb.access._approvers import APPROVAL_KEYS, ApprovalKeys, fingerprint
+from codenb.access._audit import AuditLog
+from codenb.access._audit_event import AuditEntries, AuditEntry, AuditEvent, AuditKind, Fault
+from codenb.access._durable import Damaged, Durable
+from codenb.access._grants import TTL, Grant, sign_grant, verify_grant
 from codenb.access._principal import LOCAL, PREVIEW_TOOL, Permits, Principal
 
-__all__ = ["LOCAL", "PREVIEW_TOOL", "Permits", "Principal"]
+__all__ = [
+    "APPROVAL_KEYS",
+    "LOCAL",
+    "PREVIEW_TOOL",
+    "TTL",
+    "Access",
+    "ApprovalKeys",
+    "AuditEntries",
+    "AuditEntry",
+    "AuditEvent",
+    "AuditKind",
+    "AuditLog",
+    "Damaged",
+    "Durable",
+    "Fault",
+    "Grant",
+    "Permits",
+    "Principal",
+    "fingerprint",
+    "sign_grant",
+    "verify_grant",
+]

@@ -6,39 +6,72 @@ configured there is nobody to tell apart, and the one principal is `local`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from codenb.errors import PermissionMissing
+from codenb.errors import BadInput, CredentialsRejected, PermissionMissing
 
 PREVIEW_TOOL = "preview_change"
 """What every server of codenb's kind previews a change with."""
 
 _ABOUT = "about://server"
+_MOST = 200
+_LONGEST = 512
+_SHOWN = 200
+_SPECIAL = re.compile(r"[\[*?]")
 
 
 @dataclass(frozen=True, slots=True)
 class Permits:
     """What one principal may call.
 
+    The server and what is called on it are matched apart, so that a server whose name holds a slash is not taken for
+    another one. In both parts `*` stands for any text, `?` for one character and `[ab]` for one of these.
+
     Attributes:
-        tools: Patterns over `server/tool`, such as `deployment/validate_*`; `*` matches any text.
+        tools: Patterns over `server/tool`, such as `deployment/validate_*`; `*/*` is every tool.
         resources: Patterns over `server/uri`, such as `deployment/memory://*`.
+        within: What has to allow it as well; None where nothing else has a say.
     """
 
     tools: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
+    within: Permits | None = None
+
+    def __post_init__(self) -> None:
+        """Complain about what can never fit.
+
+        Raises:
+            BadInput: A pattern without a server, or far too many of them.
+        """
+        for what, patterns in (("tool", self.tools), ("resource", self.resources)):
+            if not _are_texts(patterns):
+                raise BadInput(f"permits on a {what} are a tuple of patterns, each of them text")
+            if len(patterns) > _MOST:
+                raise BadInput(f"{len(patterns):,} patterns on a {what}: {_MOST} at most; use * in them")
+            for pattern in patterns:
+                server, slash, rest = pattern.partition("/")
+                if not (server and slash and rest) or len(pattern) > _LONGEST or not pattern.isprintable():
+                    wanted = "SERVER/TOOL, such as deployment/validate_*" if what == "tool" else "SERVER/URI"
+                    raise BadInput(f"{pattern[:80]!a} is no permit on a {what}: write {wanted}")
 
     def allow_tool(self, server: str, tool: str) -> bool:
         """Whether a tool may be called."""
-        return any(fnmatchcase(f"{server}/{tool}", pattern) for pattern in self.tools)
+        return _fits(self.tools, server, tool) and (self.within is None or self.within.allow_tool(server, tool))
 
     def allow_resource(self, server: str, uri: str) -> bool:
         """Whether a resource may be read; what a server says of itself may be, by everybody who is known."""
-        return uri == _ABOUT or any(fnmatchcase(f"{server}/{uri}", pattern) for pattern in self.resources)
+        return uri == _ABOUT or (
+            _fits(self.resources, server, uri) and (self.within is None or self.within.allow_resource(server, uri))
+        )
+
+    def and_also(self, tools: tuple[str, ...], resources: tuple[str, ...]) -> Self:
+        """These permits and more."""
+        return type(self)(_merged(self.tools, tools), _merged(self.resources, resources), self.within)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +82,15 @@ class Principal:
         name: As a token proves it; `local` where none is asked for.
         proof: `token`, or `local` where no access is configured.
         permits: None is everything, where no access is configured.
-        expires_at: Of the token, UTC.
+        expires_at: Until when the token is taken, UTC: its `exp` and the leeway.
+        problem: Why this one may do nothing at all; empty where the permits decide.
     """
 
     name: str
     proof: Literal["local", "token"] = "local"
     permits: Permits | None = None
     expires_at: datetime | None = None
+    problem: str = ""
 
     def may_call(self, server: str, tool: str, arguments: Mapping[str, Any] | None = None) -> bool:
         """Whether a tool may be called; previewing a change takes the permit for the change, or one for previewing."""
@@ -68,26 +103,76 @@ class Principal:
         """Whether a resource may be read."""
         return self.permits is None or self.permits.allow_resource(server, uri)
 
+    def require_valid(self) -> None:
+        """Complain where there are no credentials, or they have expired meanwhile.
+
+        Raises:
+            CredentialsRejected: The message says which.
+        """
+        if self.problem:
+            raise CredentialsRejected(self.problem)
+        if self.expires_at is not None and datetime.now(UTC) >= self.expires_at:
+            raise CredentialsRejected(
+                f"the token of {self.name} expired at {self.expires_at:%Y-%m-%d %H:%M:%S} UTC: "
+                "get a new one and connect again"
+            )
+
     def require_call(self, server: str, tool: str, arguments: Mapping[str, Any] | None = None) -> None:
         """Complain where a tool may not be called.
 
         Raises:
+            CredentialsRejected: There are no credentials, or they have expired.
             PermissionMissing: The message names the permit that is missing.
         """
+        self.require_valid()
         if not self.may_call(server, tool, arguments):
             raise PermissionMissing(
-                f"{self.name} may not call {server}.{tool}: ask for a permit on the tool {server}/{tool}"
+                f"{self.name} may not call {_shown(server)}.{_shown(tool)}: "
+                f"ask for a permit on the tool {_shown(_pattern(server, tool))}"
             )
 
     def require_read(self, server: str, uri: str) -> None:
         """Complain where a resource may not be read.
 
         Raises:
+            CredentialsRejected: There are no credentials, or they have expired.
             PermissionMissing: The message names the permit that is missing.
         """
+        self.require_valid()
         if not self.may_read(server, uri):
-            raise PermissionMissing(f"{self.name} may not read {uri} of {server}: ask for a permit on {server}/{uri}")
+            raise PermissionMissing(
+                f"{self.name} may not read {_shown(uri)} of {_shown(server)}: "
+                f"ask for a permit on the resource {_shown(_pattern(server, uri))}"
+            )
 
 
 LOCAL = Principal("local")
 """Whoever runs this process, where no access is configured."""
+
+
+def _are_texts(given: object) -> bool:
+    """Whether this is a tuple of texts; a text alone would be read letter by letter."""
+    return isinstance(given, tuple) and all(isinstance(one, str) for one in given)
+
+
+def _fits(patterns: tuple[str, ...], server: str, name: str) -> bool:
+    return any(
+        fnmatchcase(server, pattern.partition("/")[0]) and fnmatchcase(name, pattern.partition("/")[2])
+        for pattern in patterns
+    )
+
+
+def _merged(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*one, *other)))
+
+
+def _pattern(server: str, name: str) -> str:
+    """What to write so that this is allowed and no more: a tool may be named `*`, and people paste from messages."""
+    one, other = (_SPECIAL.sub(r"[\g<0>]", part) for part in (server, name))
+    return f"{one.replace('/', '?')}/{other}"
+
+
+def _shown(text: str) -> str:
+    """A name as the caller wrote it, on one line and of a bearable length."""
+    shown = text if text.isprintable() else ascii(text)[1:-1]
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
