@@ -23,7 +23,7 @@ def configured(settings: Settings, env: Mapping[str, str]) -> dict[str, Any] | N
     Raises:
         ConfigError: It cannot be used; the message names the file and the key.
     """
-    if not settings.access:
+    if settings.access is None:
         return None
     table = Table.of(dict(settings.access), settings.home / "codenb.toml", "access")
     algorithm = _required(table, "algorithm", table.text("algorithm"), f"one of {', '.join(ALGORITHMS)}")
@@ -41,13 +41,13 @@ def configured(settings: Settings, env: Mapping[str, str]) -> dict[str, Any] | N
     return told
 
 
-def public_keys(table: Table, home: Path, algorithm: Algorithm | None = None) -> dict[str, VerifyingKey]:
+def _public_keys(table: Table, home: Path, algorithm: Algorithm) -> dict[str, VerifyingKey]:
     """The public keys of a table of `ID = "FILE"`, by id.
 
     Args:
         table: Its values are paths of PEM files, from the project folder where they are relative.
         home: The project folder.
-        algorithm: What each has to be for; None takes what each is.
+        algorithm: What each has to be for.
 
     Raises:
         ConfigError: A file holds no such key; the message names the file and the key.
@@ -71,7 +71,7 @@ def _keys(table: Table, home: Path, algorithm: Algorithm, env: Mapping[str, str]
     of_what = "{ ID = VARIABLE } with an environment variable" if shared else "{ ID = FILE } with a public key in PEM"
     _required(table, wanted, inner.data, of_what)
     if not shared:
-        return public_keys(inner, home, algorithm)
+        return _public_keys(inner, home, algorithm)
     return {
         name: read_secret(inner.text(name), name, env, where=f"{inner.file}: {inner.at(name)}").verifying
         for name in inner.data

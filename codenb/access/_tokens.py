@@ -8,7 +8,7 @@ in words for a person. No refusal holds the token.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -19,29 +19,29 @@ MAX_TOKEN = 8 * 1024
 """Bytes; what common servers take as one header."""
 
 MAX_LEEWAY_S = 120
-ACCESS_TYPES = frozenset({None, "jwt", "at+jwt", "application/at+jwt"})
+_TYPES = frozenset({None, "jwt", "at+jwt", "application/at+jwt"})
 """Values of `typ` of an access token, lower case (RFC 9068, section 4); many issuers leave it out, which is None."""
 
+_OURS = "at+jwt"
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _TIMES = ("exp", "nbf", "iat")
 _LATEST = 253_402_300_799  # the last second of the year 9999
 _QUOTED = 60
 
 
-def signed(claims: Mapping[str, Any], key: SigningKey, *, typ: str = "at+jwt") -> str:
+def signed(claims: Mapping[str, Any], key: SigningKey) -> str:
     """Make a token.
 
     Args:
         claims: What it says, as JSON data.
         key: Signs it; its name becomes the `kid`.
-        typ: What kind of token it is.
 
     Raises:
         BadInput: It would be too large to be taken.
     """
     import jwt  # noqa: PLC0415  loads cryptography
 
-    token = jwt.encode(dict(claims), key.material, algorithm=key.algorithm, headers={"kid": key.name, "typ": typ})
+    token = jwt.encode(dict(claims), key.material, algorithm=key.algorithm, headers={"kid": key.name, "typ": _OURS})
     if len(token) > MAX_TOKEN:
         raise BadInput(f"the token would have {len(token):,} bytes; at most {MAX_TOKEN:,} are taken: say less in it")
     return token
@@ -52,23 +52,19 @@ def verified(
     keys: Mapping[str, VerifyingKey],
     *,
     audience: str | Iterable[str],
-    issuer: str | Collection[str] | None = None,
+    issuer: str,
     leeway_s: float = 0,
     required: Iterable[str] = ("exp", "aud", "iss", "sub"),
-    types: Collection[str | None] = ACCESS_TYPES,
-    what: str = "token",
 ) -> dict[str, Any]:
     """Check a token.
 
     Args:
         token: As it came.
         keys: By id; each is used with its own algorithm only.
-        audience: Who it has to be for: one of these.
-        issuer: Who has to have made it: one of these; None leaves that to the caller.
+        audience: Whom it has to be for: one of these.
+        issuer: Who has to have made it.
         leeway_s: Seconds that clocks may differ, 120 at most.
         required: Claims that have to be there.
-        types: Values of `typ` that are taken, lower case; None is a token that does not say.
-        what: What it is called in messages.
 
     Returns:
         Its claims; `exp`, `nbf` and `iat`, where they are there, are numbers.
@@ -80,7 +76,7 @@ def verified(
 
     def refuse(reason: str) -> NoReturn:
         # Without its cause: what PyJWT raises may hold parts of the token.
-        raise CredentialsRejected(f"the {what} is not accepted: {reason}") from None
+        raise CredentialsRejected(f"the token is not accepted: {reason}") from None
 
     if not isinstance(token, str) or not token:
         refuse("it is empty" if token in ("", None) else "it is not text")
@@ -90,14 +86,14 @@ def verified(
         refuse("it begins with the word Bearer, which belongs to the header, not to the token")
     if not _COMPACT.fullmatch(token):
         refuse("it is malformed: a JWT is three parts of base64url with dots between")
-    key = _key(token, keys, types, refuse)
+    key = _key(token, keys, refuse)
     try:
         claims: dict[str, Any] = jwt.decode(
             token,
             key.material,
             algorithms=[key.algorithm],
             audience=[audience] if isinstance(audience, str) else list(audience),
-            issuer=issuer if issuer is None or isinstance(issuer, str) else list(issuer),
+            issuer=issuer,
             leeway=min(max(leeway_s, 0), MAX_LEEWAY_S),
             options={"require": list(required)},
         )
@@ -109,12 +105,7 @@ def verified(
     return claims
 
 
-def _key(
-    token: str,
-    keys: Mapping[str, VerifyingKey],
-    types: Collection[str | None],
-    refuse: Callable[[str], NoReturn],
-) -> VerifyingKey:
+def _key(token: str, keys: Mapping[str, VerifyingKey], refuse: Callable[[str], NoReturn]) -> VerifyingKey:
     """The key that the token names, once everything that its header says of itself is as it has to be."""
     import jwt  # noqa: PLC0415
 
@@ -128,21 +119,19 @@ def _key(
         refuse("it is malformed: its header names no algorithm")
     if algorithm.lower() == "none":
         refuse("it is not signed (alg none)")
-    if not (typ is None or isinstance(typ, str)) or (typ and typ.lower()) not in types:
-        refuse(f"it is of another kind (typ {quoted(typ)})")
+    if not (typ is None or isinstance(typ, str)) or (typ and typ.lower()) not in _TYPES:
+        refuse(f"it is of another kind (typ {_quoted(typ)})")
     if kid is None and len(keys) != 1:
         refuse("it names no key (kid), and there are several" if keys else "there is no key to check it with")
     key = next(iter(keys.values())) if kid is None else keys.get(kid)
     if key is None:
-        refuse(f"its key id {quoted(kid)} is not known")
+        refuse(f"its key id {_quoted(kid)} is not known")
     if algorithm != key.algorithm:
-        refuse(f"it is signed with {quoted(algorithm)}, and {key.algorithm} is the one that is taken")
+        refuse(f"it is signed with {_quoted(algorithm)}, and {key.algorithm} is the one that is taken")
     return key
 
 
-def _reason(
-    error: Exception, claims: Mapping[str, Any], audience: str | Iterable[str], issuer: str | Collection[str] | None
-) -> str:
+def _reason(error: Exception, claims: Mapping[str, Any], audience: str | Iterable[str], issuer: str) -> str:
     """What PyJWT found wrong, in our words."""
     from jwt import exceptions as said  # noqa: PLC0415
 
@@ -151,12 +140,12 @@ def _reason(
     reasons: dict[type[Exception], str] = {
         said.InvalidSignatureError: "its signature is wrong: it was altered, or made with another key",
         said.MissingRequiredClaimError: f"the claim {getattr(error, 'claim', '')} is missing",
-        said.ExpiredSignatureError: f"it expired at {when(claims['exp'])}"
+        said.ExpiredSignatureError: f"it expired at {_when(claims['exp'])}"
         if _is_time(claims.get("exp"))
         else "its exp is no time",
-        said.ImmatureSignatureError: f"it is not valid before {when(claims.get(early))} ({early})",
-        said.InvalidAudienceError: f"it is for another audience ({quoted(claims.get('aud'))}), not {_listed(audience)}",
-        said.InvalidIssuerError: f"it is from another issuer ({quoted(claims.get('iss'))}), not {_listed(issuer)}",
+        said.ImmatureSignatureError: f"it is not valid before {_when(claims.get(early))} ({early})",
+        said.InvalidAudienceError: f"it is for another audience ({_quoted(claims.get('aud'))}), not {_listed(audience)}",
+        said.InvalidIssuerError: f"it is from another issuer ({_quoted(claims.get('iss'))}), not {_quoted(issuer)}",
         said.InvalidIssuedAtError: "its iat is no time",
         said.InvalidSubjectError: "its sub is not text",
         said.InvalidJTIError: "its jti is not text",
@@ -181,18 +170,18 @@ def _is_time(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LATEST
 
 
-def when(seconds: object) -> str:
+def _when(seconds: object) -> str:
     """A time of a token in words; seconds since 1970."""
     if not isinstance(seconds, int | float) or not _is_time(seconds):
         return "no time that there is"
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def quoted(value: object) -> str:
+def _quoted(value: object) -> str:
     """A value out of a token, safe and short enough for a message and for an HTTP header."""
     text = ascii(value).replace('"', "'").replace("\\", "/")
     return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}..."
 
 
-def _listed(names: str | Iterable[str] | None) -> str:
-    return " or ".join(quoted(name) for name in ([names] if isinstance(names, str) else names or ()))
+def _listed(names: str | Iterable[str]) -> str:
+    return " or ".join(_quoted(name) for name in ([names] if isinstance(names, str) else names))

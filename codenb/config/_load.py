@@ -72,7 +72,7 @@ def load(
         changes=MappingProxyType(changes),
         experts=tuple(MappingProxyType(_expert(table)) for table in toml.tables("experts")),
         approval=MappingProxyType(toml.table("approval").data),
-        access=MappingProxyType(toml.table("access").data),
+        access=MappingProxyType(toml.table("access").data) if toml.has("access") else None,
         redaction_patterns=_patterns(toml.table("redaction")),
         limits=_limits(toml.table("limits")),
         notes=tuple(notes),

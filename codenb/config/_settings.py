@@ -56,7 +56,8 @@ class Settings:
     """`CODENB_DECISIONS`: a file of decisions made beforehand."""
     experts: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     approval: Mapping[str, Any] = field(default_factory=nothing, repr=False)
-    access: Mapping[str, Any] = field(default_factory=nothing, repr=False)
+    access: Mapping[str, Any] | None = field(default=None, repr=False)
+    """None where there is no `[access]`; an empty one is a mistake that must not let everybody in."""
     redaction_patterns: tuple[str, ...] = ()
     redaction_key: bytes | None = field(default=None, repr=False)
     """`CODENB_REDACTION_KEY`: makes pseudonyms equal across processes; a random one a process otherwise."""
