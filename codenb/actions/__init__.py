@@ -7,7 +7,7 @@ from codenb.actions._difference import difference
 from codenb.actions._execute import execute
 from codenb.actions._outcomes import Outcomes
 from codenb.actions._pending import none
-from codenb.actions._policy import demo_policy
+from codenb.actions._policy import demo_policy, policy
 from codenb.actions._proposals import proposals
 from codenb.actions._propose import propose
 from codenb.actions._settle import settled
@@ -25,6 +25,7 @@ __all__ = [
     "execute",
     "none",
     "objection",
+    "policy",
     "proposals",
     "propose",
     "settled",

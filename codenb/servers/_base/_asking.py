@@ -77,6 +77,22 @@ class _Call:
             raise PreviewUsed(already_used(kept.preview.reference))
         return kept.preview
 
+    async def approved(self, approval: Approval) -> tuple[str, Decision | None, str]:
+        """Whether a yes counts; nothing is consumed yet.
+
+        Returns:
+            Whose call this is, who approved it as far as that is proved, and the id of the grant that proves it.
+        """
+        kept = await self.store.find(approval.preview)
+        slot = self.slot(kept.preview if kept else None)
+        if kept and kept.slot == slot:
+            self.planner.require_schema(kept.preview)
+        if isinstance(approval, AutoApproval):
+            return slot, approval.decision, ""
+        grant = await granted(approval.grant, kept, slot, self.planner.settings())
+        decision = grant.decision(kept.preview) if grant and kept else None
+        return slot, decision, grant.id if grant else ""
+
 
 def asking(tool: ChangeTool, planner: Planner, carrier: Carrier, store: PreviewStore) -> Callable[..., Any]:
     """Make the function that is registered for a change tool.
@@ -110,18 +126,8 @@ def asking(tool: ChangeTool, planner: Planner, carrier: Carrier, store: PreviewS
         answer: ElicitationResult[Approval] = values.pop(_ANSWER)
         if not isinstance(answer, AcceptedElicitation) or not answer.data.approve:
             raise declined(tool.name)
-        approval = answer.data
-        kept = await store.find(approval.preview)
-        slot = _Call(tool, planner, store, values).slot(kept.preview if kept else None)
-        if kept:
-            planner.require_schema(kept.preview)
-        if isinstance(approval, AutoApproval):
-            return await carrier.carry_out(tool, values, slot, approval.preview, approval.decision)
-        grant = await granted(approval.grant, kept, slot, planner.settings())
-        decision = grant.decision(kept.preview) if grant and kept else None
-        return await carrier.carry_out(
-            tool, values, slot, approval.preview, decision, grant=grant.id if grant else ""
-        )
+        slot, decision, grant = await _Call(tool, planner, store, values).approved(answer.data)
+        return await carrier.carry_out(tool, values, slot, answer.data.preview, decision, grant=grant)
 
     hints = hints_of(tool.function)
     arguments = [

@@ -132,6 +132,8 @@ class Carrier:
         slot: str,
         reference: str,
         decision: Decision | None = None,
+        *,
+        grant: str = "",
     ) -> Outcome:
         """Consume an approval and apply its change.
 
@@ -140,14 +142,16 @@ class Carrier:
             arguments: Validated, the same that were previewed.
             slot: Of the call.
             reference: `DIGEST.ID`, approved.
-            decision: Who approved it, where that is the server's own configuration.
+            decision: Who approved it, as far as this server knows that: by its own configuration, or by a grant.
+            grant: Id of the grant; it is consumed together with the preview.
 
         Raises:
             PreviewUsed: It was consumed before.
             PreviewStale: It expired.
+            GrantRejected: The grant was consumed before.
             NotApplied: It was consumed and tried, and is not known to have been made; the cause says why.
         """
-        task = asyncio.create_task(self._carry_out(tool, arguments, slot, reference, decision))
+        task = asyncio.create_task(self._carry_out(tool, arguments, slot, reference, decision=decision, grant=grant))
         for running in (self._running, _RUNNING):
             running.add(task)
         task.add_done_callback(self._ended)
@@ -175,10 +179,17 @@ class Carrier:
             task.exception()  # whoever waited has it; where nobody waits any more, nothing was consumed
 
     async def _carry_out(
-        self, tool: ChangeTool, arguments: Mapping[str, Any], slot: str, reference: str, decision: Decision | None
+        self,
+        tool: ChangeTool,
+        arguments: Mapping[str, Any],
+        slot: str,
+        reference: str,
+        *,
+        decision: Decision | None,
+        grant: str,
     ) -> tuple[Outcome, Exception | None]:
         settings = self.planner.settings()
-        claim = await self.store.claim(reference, slot)
+        claim = await self.store.claim(reference, slot, grant)
         attempt = _Attempt(claim, datetime.now(UTC), hidden(settings.redactor()), decision)
         timeout_s = claim.preview.change.timeout_s or self.timeout_s or settings.limits.change_timeout_s
         problem: Exception | None = None

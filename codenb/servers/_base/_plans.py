@@ -21,7 +21,7 @@ from pydantic import JsonValue
 
 from codenb.canonical import canonical_json, digest
 from codenb.config import Settings
-from codenb.errors import AnswerTooLarge, BadInput
+from codenb.errors import AnswerTooLarge, BadInput, PreviewStale
 from codenb.models.change import Change, ToolCall
 from codenb.models.outcome import Decision
 from codenb.models.preview import Preview
@@ -79,11 +79,13 @@ class Planner:
         server: Its name.
         place: Which system it acts on, asked anew for every plan.
         settings: What may be changed, and what is secret.
+        schema: The digest of a tool's input schema and version.
     """
 
     server: str
     place: Callable[[], Awaitable[Place]]
     settings: Callable[[], Settings]
+    schema: Callable[[str], str] = lambda _tool: ""
 
     def call(self, tool: str, arguments: Mapping[str, Any]) -> ToolCall:
         """The canonical call: validated arguments with defaults filled in, as JSON data."""
@@ -187,6 +189,18 @@ class Planner:
             )
         return None if allowed else str(why)
 
+    def require_schema(self, approved: Preview) -> None:
+        """Complain where a tool is not the one any more of which a preview was made.
+
+        Raises:
+            PreviewStale: Its input schema or its version changed: the same arguments may mean something else.
+        """
+        if approved.tool_schema and approved.tool_schema != self.schema(approved.call.tool):
+            raise PreviewStale(
+                f"{approved.call.tool} changed since it was previewed (its input schema or its version): "
+                f"nothing was changed; preview again"
+            )
+
     def preview(self, plan: Plan) -> Preview:
         """The plan as it is kept and shown: a new id, and no secrets."""
         shown = hidden(self.settings().redactor()).value({"call": plan.call.to_dict(), "change": plan.change.to_dict()})
@@ -201,6 +215,7 @@ class Planner:
             change=Change.from_dict(shown["change"]),
             created_at=now,
             expires_at=now + PREVIEW_TTL,
+            tool_schema=self.schema(plan.call.tool),
             refusal=self.refusal(plan),
         )
 

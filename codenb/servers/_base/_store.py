@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn
 
-from codenb.errors import ConfigError, PreviewStale, PreviewUsed
+from codenb.errors import ConfigError, GrantRejected, PreviewStale, PreviewUsed
 from codenb.models.outcome import Outcome
 from codenb.models.preview import Preview
 
@@ -40,6 +40,11 @@ CREATE TABLE IF NOT EXISTS previews (
     expires REAL NOT NULL,
     used REAL,
     outcome TEXT
+) STRICT;
+CREATE TABLE IF NOT EXISTS grants (
+    id TEXT PRIMARY KEY,
+    preview TEXT NOT NULL,
+    used REAL NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS previews_by_slot ON previews (slot, created);
 """
@@ -90,14 +95,20 @@ class PreviewStore:
         """The row that `DIGEST.ID` names."""
         return await asyncio.to_thread(self._find, reference)
 
-    async def claim(self, reference: str, slot: str) -> Claim:
-        """Consume a preview, before the first write.
+    async def claim(self, reference: str, slot: str, grant: str = "") -> Claim:
+        """Consume a preview, and the grant that approves it, before the first write.
+
+        Args:
+            reference: `DIGEST.ID`.
+            slot: Of the call.
+            grant: Id of the signed approval, where there is one: it counts once, whichever preview it comes with.
 
         Raises:
             PreviewUsed: It was used before, or is being used.
             PreviewStale: It expired, or is not one of this caller and call.
+            GrantRejected: The grant was used before; the preview is not consumed.
         """
-        return await asyncio.to_thread(self._claim, reference, slot)
+        return await asyncio.to_thread(self._claim, reference, slot, grant)
 
     async def settle(self, claim: Claim, outcome: Outcome) -> None:
         """Keep what came of it, and let go of the claim."""
@@ -113,6 +124,7 @@ class PreviewStore:
         with self._open() as db:
             db.execute("DELETE FROM previews WHERE used IS NULL AND expires < ?", (now,))
             db.execute("DELETE FROM previews WHERE used < ?", (now - KEPT_S,))
+            db.execute("DELETE FROM grants WHERE used < ?", (now - KEPT_S,))
             db.execute(
                 "DELETE FROM previews WHERE id IN "
                 "(SELECT id FROM previews WHERE used IS NULL ORDER BY created DESC LIMIT -1 OFFSET ?)",
@@ -150,7 +162,7 @@ class PreviewStore:
         settled = Outcome.model_validate_json(outcome)
         return Kept(preview.model_copy(update={"begun": True, "outcome": settled}), slot, "done")
 
-    def _claim(self, reference: str, slot: str) -> Claim:
+    def _claim(self, reference: str, slot: str, grant: str) -> Claim:
         digest, preview_id = _parts(reference)
         path = self._lock_path(preview_id)
         lock: sqlite3.Connection | None = None
@@ -164,7 +176,11 @@ class PreviewStore:
                     "AND expires > ? RETURNING preview",
                     (now, preview_id, digest, slot, now),
                 ).fetchone()
-                if row is None or (lock := _hold(path)) is None:
+                if row is None:
+                    _refuse(db, reference, preview_id)
+                if grant:
+                    _use(db, grant, preview_id, now)
+                if (lock := _hold(path)) is None:
                     _refuse(db, reference, preview_id)
             return Claim(_preview(row[0]), lock, path)
         except BaseException:
@@ -236,6 +252,14 @@ def _is_held(path: Path) -> bool:
         return True
     lock.close()
     return False
+
+
+def _use(db: sqlite3.Connection, grant: str, preview_id: str, now: float) -> None:
+    """Note that a grant was used, in the transaction that consumes its preview: both happen, or neither does."""
+    try:
+        db.execute("INSERT INTO grants (id, preview, used) VALUES (?, ?, ?)", (grant, preview_id, now))
+    except sqlite3.IntegrityError as error:
+        raise GrantRejected("the signed approval was used before, and it counts once: approve again") from error
 
 
 def _refuse(db: sqlite3.Connection, reference: str, preview_id: str) -> NoReturn:
