@@ -16,6 +16,8 @@ from mcp.server.request_state import RequestStateSecurity
 from pydantic import JsonValue
 
 from codenb import __version__
+from codenb.access import ApprovalKeys
+from codenb.canonical import digest
 from codenb.config import Settings, load
 from codenb.errors import BadInput, CodenbError, ConfigError
 from codenb.models.change import Change
@@ -71,7 +73,7 @@ class Server:
         self._given_lifespan = lifespan or contextlib.nullcontext
         self._change_tools: dict[str, ChangeTool] = {}
         self._reading: dict[str, asyncio.Task[Outcome]] = {}
-        self._planner = Planner(name, self.place, lambda: self.settings)
+        self._planner = Planner(name, self.place, lambda: self.settings, self._tool_schema)
         self._store = PreviewStore(lambda: self.settings.state_dir)
         log = logging.getLogger(f"codenb.servers.{name}")
         self._carrier = Carrier(self._planner, self._store, change_timeout_s, log)
@@ -150,8 +152,11 @@ class Server:
         """Complain if the tools do not fit together; whoever serves or opens the server does this first.
 
         Raises:
-            ConfigError: The undo of one is no tool of this server that changes something.
+            ConfigError: The undo of one is no tool of this server that changes something, or the keys that approvals
+                are signed with cannot be used.
         """
+        if self._given_settings and self._given_settings.approval:
+            ApprovalKeys.of(self._given_settings)
         for tool, change in self._change_tools.items():
             undo = _marks.mark_of(change.function).undo
             if undo is not None and undo not in self._change_tools:
@@ -249,6 +254,10 @@ class Server:
             raise ResourceNotFoundError(f"no preview {reference} is kept here: it expired, or was made elsewhere")
         self.mcp.require_preview(preview.call.tool, f"preview://{reference}")
         return json.dumps(preview.to_dict())
+
+    def _tool_schema(self, tool: str) -> str:
+        version = _marks.mark_of(self._change_tools[tool].function).version
+        return digest({"input": self.mcp.registered(tool).parameters, "version": version})
 
     def _redactor(self) -> Redactor:
         return self.settings.redactor()
