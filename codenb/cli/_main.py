@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import codenb
-from codenb.cli import _validate
+from codenb.cli import _serve, _validate
 from codenb.errors import CodenbError
 
 _EPILOG = "exit codes: 0 done, 1 it ran and the result is bad, 2 it could not run, 3 waiting for an approval"
@@ -22,13 +22,6 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         print(f"codenb: {message}; `{self.prog} --help` says what there is", file=sys.stderr)
         raise SystemExit(2)
-
-
-_SERVE = (
-    "Serve a built-in MCP server on standard input and output. An MCP host starts this command by itself: give it"
-    " `codenb` as the command and `serve kubernetes` as its arguments. The server reads; it changes only what [changes]"
-    " in codenb.toml allows, and asks through the host before each change."
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,26 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.set_defaults(run=_demo)
 
-    serve = commands.add_parser(
-        "serve", help="serve a built-in MCP server over stdio, for any MCP host", description=_SERVE, epilog=_EPILOG
-    )
-    serve.add_argument("name", help="the server: kubernetes")
-    serve.add_argument("--kubeconfig", metavar="FILE", help="in place of KUBECONFIG and ~/.kube/config")
-    serve.add_argument("--context", metavar="NAME", help="kubeconfig context (default: the current one)")
-    serve.set_defaults(run=_serve)
-
-    for command in (_validate,):
+    for command in (_serve, _validate):
         command.add(commands)
     return parser
 
 
 def _demo(arguments: argparse.Namespace) -> int:
     from codenb.cli import _demo as command  # noqa: PLC0415  each command loads what it needs
-
-    return command.run(arguments)
-
-
-def _serve(arguments: argparse.Namespace) -> int:
-    from codenb.cli import _serve as command  # noqa: PLC0415
 
     return command.run(arguments)

@@ -22,3 +22,6 @@ from ._base import (
 from ._base import (
     serve_stdio as serve_stdio,
 )
+from ._base._http import (
+    serve_http as serve_http,
+)

@@ -29,6 +29,7 @@ from codenb.servers._base._marks import Mark
 from codenb.servers._base._metrics import OTHER, ToolMetrics
 from codenb.servers._base._permitted import PermittedServer
 from codenb.servers._base._progress import reporting
+from codenb.servers._base._rounds import shared_rounds
 
 _SESSIONS = 1_000
 """Of the older protocol, at once; each is kept for half an hour after its last request."""
@@ -63,7 +64,7 @@ class KernelServer(PermittedServer):
                 version=version,
                 instructions=instructions,
                 lifespan=lived,
-                request_state_security=request_state_security,
+                request_state_security=request_state_security or shared_rounds(),
             )
         self._answer_bytes = answer_bytes
         self._redactor = redactor

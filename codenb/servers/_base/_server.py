@@ -360,7 +360,8 @@ def make_server(
         change_timeout_s: How long carrying out one change may take, in seconds; None is `change_timeout_s` under
             `[limits]`, ten minutes by default.
         answer_bytes: Largest answer, as JSON.
-        request_state_security: Keys that several processes of one HTTP server share; None is a key of this process.
+        request_state_security: Keys that several processes of one HTTP server share; None takes them from
+            `CODENB_STATE_KEY` where it is set, and else a key of this process.
         lifespan: Entered with each connection in process and once over stdio and HTTP, left when the changes that
             were being carried out are done; for clients that the tools share.
 
