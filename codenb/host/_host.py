@@ -52,6 +52,7 @@ class Host:
         """
         factories = dict(servers or {})
         configured = {name: ServerSettings(name, "builtin") for name in factories} | dict(settings.servers)
+        self._settings = settings
         self._redactor = settings.redactor()
         self._peers = {
             name: Peer(
@@ -72,6 +73,11 @@ class Host:
     def servers(self) -> Mapping[str, ServerSettings]:
         """What is configured for every server, those in process included, by name."""
         return {name: peer.settings for name, peer in self._peers.items()}
+
+    @property
+    def settings(self) -> Settings:
+        """What is configured."""
+        return self._settings
 
     @property
     def redactor(self) -> Redactor:
