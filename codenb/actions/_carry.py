@@ -81,7 +81,7 @@ class Carrier:
             status="unknown",
             call=shown_call(self.host, proposal),
             summary=title(proposal),
-            decision=decided,
+            decision=without_grant(decided),
             started_at=started_at,
             before=before.answer if before else None,
             group=proposal.group,
@@ -231,6 +231,11 @@ def shown_call(host: Host, proposal: Proposal) -> ToolCall:
     if proposal.preview:
         return proposal.preview.call
     return proposal.call.model_copy(update={"arguments": host.redactor.value(proposal.call.arguments)})
+
+
+def without_grant(decided: Decision) -> Decision:
+    """The decision as it is kept: a signed approval that was not used could still be."""
+    return decided.model_copy(update={"grant": ""})
 
 
 def line(error: BaseException) -> str:

@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from codenb.actions._approver import Approver, by_configuration, objection
-from codenb.actions._carry import NOTHING_CHANGED, Carrier, line, shown_call, title
+from codenb.actions._carry import NOTHING_CHANGED, Carrier, line, shown_call, title, without_grant
 from codenb.actions._difference import difference
 from codenb.actions._outcomes import DONE, Outcomes
+from codenb.actions._proof import proved
 from codenb.actions._propose import place_without_preview, previewed
 from codenb.actions._verify import check
 from codenb.errors import BadInput, CodenbError
@@ -127,6 +128,8 @@ class _Execution:
             return unasked
         try:
             decided = by_configuration(self.host, request) or await self.approver.decide(request)
+            if isinstance(decided, Decision):
+                decided = await proved(self.host.settings, request, decided)
         except CodenbError as error:  # Ctrl-C at the question, too: what was done before it must not be lost
             return self._refused(request.proposal, f"{line(error)}; {NOTHING_CHANGED}")
         if not isinstance(decided, Decision):
@@ -179,7 +182,7 @@ class _Execution:
             call=shown_call(self.host, proposal),
             summary=title(proposal),
             message=message,
-            decision=decision,
+            decision=without_grant(decision) if decision else None,
             group=proposal.group,
             pending=pending,
         )
