@@ -10,7 +10,7 @@
     │   ├── UnknownTool             the server has no tool, resource or prompt of that name
     │   ├── ConnectFailed           it could not be started or reached
     │   ├── ConnectionLost          it went away while a call was under way
-    │   ├── Unavailable             it says that it cannot answer just now, or failed so often that it is let alone
+    │   ├── Unavailable             it says that it cannot answer just now, or is paused because it failed so often
     │   ├── AnswerTooLarge          its answer is over the limit
     │   ├── ProtocolFault           what it sent is not MCP
     │   ├── DeadlineExceeded        it did not answer in time
@@ -97,13 +97,24 @@ class ConnectFailed(ServerError):
 
 
 class ConnectionLost(ServerError):
-    """The server went away while a call was under way; a change may or may not have been made."""
+    """The server went away while a call was under way; a change may or may not have been made.
+
+    Attributes:
+        ended_itself: Whether it is a program that left with an exit code; one that does so at its start would again.
+    """
 
     transient = True
+    ended_itself: bool = False
 
 
 class Unavailable(ServerError):
-    """The server says that it cannot answer just now, or failed so often that it is not asked for a while."""
+    """The server says that it cannot answer just now, or failed so often that it is not asked for a while.
+
+    Attributes:
+        overused: Whether it answers others, and only this caller asks too often.
+    """
+
+    overused: bool = False
 
 
 class AnswerTooLarge(ServerError):

@@ -12,6 +12,6 @@ guard clusters, so a misspelt key there is an error.
 from codenb.config._gather import GatherRule
 from codenb.config._load import load, project_folder
 from codenb.config._servers import ServerSettings
-from codenb.config._settings import Limits, Settings
+from codenb.config._settings import CacheLimits, Limits, Retries, Settings
 
-__all__ = ["GatherRule", "Limits", "ServerSettings", "Settings", "load", "project_folder"]
+__all__ = ["CacheLimits", "GatherRule", "Limits", "Retries", "ServerSettings", "Settings", "load", "project_folder"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from codenb.config._files import read_json, read_toml
 from codenb.config._servers import ServerSettings, declared, entry
-from codenb.config._settings import Limits, Settings
+from codenb.config._settings import CacheLimits, Limits, Retries, Settings
 from codenb.config._table import Table, nearest
 from codenb.errors import ConfigError
 from codenb.redaction import Redactor
@@ -75,6 +75,8 @@ def load(
         access=MappingProxyType(toml.table("access").data) if toml.has("access") else None,
         redaction_patterns=_patterns(toml.table("redaction")),
         limits=_limits(toml.table("limits")),
+        retry=_retries(toml.table("retry")),
+        cache=_cache(toml.table("cache")),
         notes=tuple(notes),
     )
     toml.done()
@@ -182,9 +184,32 @@ def _limits(table: Table) -> Limits:
         gather_timeout_s=table.number("gather_timeout_s", usual.gather_timeout_s, low=0.001, high=86400),
         answer_bytes=table.whole("answer_bytes", usual.answer_bytes, low=1024, high=1024**3),
         context_tokens=table.whole("context_tokens", usual.context_tokens, low=100, high=10_000_000),
+        idle_s=table.number("idle_s", usual.idle_s, low=0.001, high=86400),
     )
     table.done()
     return limits
+
+
+def _retries(table: Table) -> Retries:
+    usual = Retries()
+    retries = Retries(
+        attempts=table.whole("attempts", usual.attempts, low=1, high=100),
+        pause_after_s=table.number("pause_after_s", usual.pause_after_s, low=0.001, high=86400),
+        pause_s=table.number("pause_s", usual.pause_s, low=0.001, high=86400),
+    )
+    table.done()
+    return retries
+
+
+def _cache(table: Table) -> CacheLimits:
+    usual = CacheLimits()
+    cache = CacheLimits(
+        entries=table.whole("entries", usual.entries, low=0, high=1_000_000),
+        bytes=table.whole("bytes", usual.bytes, low=1024, high=64 * 1024**3),
+        stale_while_error_s=table.number("stale_while_error_s", usual.stale_while_error_s, low=0, high=86400),
+    )
+    table.done()
+    return cache
 
 
 def _with_environment(settings: Settings, env: Mapping[str, str]) -> Settings:

@@ -28,12 +28,38 @@ class Limits:
     """For one server's answer."""
     context_tokens: int = 24_000
     """For a context bundle, about."""
+    idle_s: float = 300.0
+    """For a connection that nobody uses; then it is closed, and its process ends."""
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
                 raise ConfigError(f"the limit {name} is {value!r}: give a number over 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a call that failed on its way is made again, and when a server is not asked for a while."""
+
+    attempts: int = 5
+    """For one read, the first one counted; a change has always one."""
+    pause_after_s: float = 10.0
+    """How long every attempt has to fail before a server is paused."""
+    pause_s: float = 30.0
+    """For how long it is then not asked; after that one call tries."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheLimits:
+    """How much is kept of the answers of servers; for how long is said by `ttl` of each server."""
+
+    entries: int = 2_000
+    """Most answers; 0 keeps none, and equal calls at one time still are one."""
+    bytes: int = 64 * 1024 * 1024
+    """For all of them together, with what they answer."""
+    stale_while_error_s: float = 0.0
+    """How much longer than it should an answer may serve while its server cannot be asked; it is then marked."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +88,8 @@ class Settings:
     redaction_key: bytes | None = field(default=None, repr=False)
     """`CODENB_REDACTION_KEY`: makes pseudonyms equal across processes; a random one a process otherwise."""
     limits: Limits = Limits()
+    retry: Retries = Retries()
+    cache: CacheLimits = CacheLimits()
     notes: tuple[str, ...] = ()
     """What was read and is not used, one line each."""
 

@@ -6,13 +6,13 @@ either answered or in doubt; it is never sent again, and a doubt is settled by r
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from mcp import Client, MCPError
 from mcp_types import CallToolResult
 
-from codenb.errors import NotApproved, ServerError
+from codenb.errors import AccessError, ChangeError, ChangeFailed, NotApproved, ServerError
+from codenb.host._deadline import Deadline
 from codenb.host._elicit import Approve, Consent
 from codenb.host._faults import is_answer
 from codenb.host._progress import Listener
@@ -51,7 +51,7 @@ async def changed(
         The answer as JSON data.
     """
     what = f"{call.server}.{call.tool}"
-    deadline = asyncio.timeout(timeout_s)
+    deadline = Deadline.within(timeout_s)
     consent = Consent(call, approve, deadline, timeout_s)
     listener = Listener(on_progress, peer.redactor)
     connection = peer.own_connection(consent)
@@ -79,6 +79,7 @@ async def changed(
             raise type(error)(f"{error}; whether it was changed is unknown: look before you try again") from error
         raise
     finally:
+        entry.approved = consent.approved or bool(peer.settings.auto_approve and not consent.asked)
         listener.end()
         connection.end(spare=entry.in_doubt)
     if consent.failure:
@@ -86,3 +87,16 @@ async def changed(
     if raw.get("isError") and consent.asked and not consent.approved:
         raise NotApproved(f"{what} was not approved: nothing was changed")
     return raw
+
+
+def may_differ(entry: Entry, failure: BaseException | None) -> bool:
+    """Whether something may be different after a change from what it was before.
+
+    Args:
+        entry: Its record.
+        failure: How it ended, where it was not made.
+    """
+    if failure is None or entry.in_doubt:
+        return True
+    refused = isinstance(failure, AccessError | ChangeError) and not isinstance(failure, ChangeFailed)
+    return entry.approved and not refused and getattr(failure, "outcome", None) != "refused"

@@ -21,6 +21,7 @@ from mcp.client.session import ElicitationFnT
 from mcp.server import MCPServer
 
 from codenb.errors import CodenbError, ConnectionLost, DeadlineExceeded
+from codenb.host._deadline import Deadline
 from codenb.host._faults import Explains, is_closed, leaf, opening_failed, translated
 
 T = TypeVar("T")
@@ -97,11 +98,20 @@ class Connection:
         return self._owner is not None and not self._owner.done()
 
     @property
+    def over(self) -> bool:
+        """Whether it has ended, or was given up before it was opened."""
+        return self._owner.done() if self._owner else self._retired
+
+    @property
+    def opened(self) -> bool:
+        """Whether it was ever open."""
+        client = self._client
+        return client is not None and client.done() and not client.cancelled() and not client.exception()
+
+    @property
     def protocol(self) -> str:
         """The negotiated protocol version; empty until it is open."""
-        client = self._client
-        opened = client is not None and client.done() and not client.cancelled() and not client.exception()
-        return client.result().protocol_version if client and opened and self.usable else ""
+        return self._client.result().protocol_version if self._client and self.opened and self.usable else ""
 
     async def open(self) -> Client:
         """Open it, or wait until whoever opens it is done.
@@ -111,17 +121,19 @@ class Connection:
             CodenbError: What else is known to be wrong, such as credentials.
         """
         if self._client is None:
+            if self._retired:
+                raise ConnectionLost(f"{self._server}: the connection was closed before it was opened")
             self._client = asyncio.get_running_loop().create_future()
             self._owner = asyncio.ensure_future(self._own(self._client))
         return await asyncio.shield(self._client)
 
-    async def ask(self, what: str, request: Callable[[Client], Awaitable[T]], deadline: asyncio.Timeout) -> T:
+    async def ask(self, what: str, request: Callable[[Client], Awaitable[T]], deadline: Deadline) -> T:
         """Make one request.
 
         Args:
             what: What is asked, for messages.
             request: Makes it with the SDK's client.
-            deadline: Not yet entered; opening counts.
+            deadline: Opening counts.
 
         Raises:
             ConnectionLost: The connection broke, or was closed, while the answer was awaited.

@@ -16,6 +16,7 @@ from typing import Any
 from mcp.client import ClientRequestContext
 from mcp_types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 
+from codenb.host._deadline import Deadline
 from codenb.models.change import ToolCall
 
 
@@ -57,7 +58,7 @@ class Consent:
         failure: What the approver raised; the server was told no.
     """
 
-    def __init__(self, call: ToolCall, approve: Approve, deadline: asyncio.Timeout, timeout_s: float) -> None:
+    def __init__(self, call: ToolCall, approve: Approve, deadline: Deadline, timeout_s: float) -> None:
         self._call = call
         self._approve = approve
         self._deadline = deadline

@@ -19,6 +19,7 @@ from mcp_types import (
 from pydantic import ValidationError
 
 from codenb.errors import (
+    AccessError,
     CodenbError,
     ConnectFailed,
     ConnectionLost,
@@ -28,7 +29,7 @@ from codenb.errors import (
     ToolError,
     UnknownTool,
 )
-from codenb.host._results import one_line
+from codenb.host._results import named, one_line
 
 _NOT_FOUND = -32002  # "resource not found" before 2026-07-28; the SDK has no name for it
 
@@ -83,6 +84,9 @@ def translated(what: str, error: BaseException, explain: Explains) -> CodenbErro
 
 
 def _answered(what: str, error: MCPError, said: str) -> CodenbError:
+    told = error.data.get("codenb/error") if isinstance(error.data, dict) else None
+    if isinstance(told, dict) and isinstance(refused := named(told.get("type"), said), AccessError):
+        return refused  # of a resource or a prompt, which have no error results
     if is_closed(error):
         return ConnectionLost(f"{what}: the connection closed before the answer came")
     if error.code == REQUEST_TIMEOUT:
@@ -101,7 +105,9 @@ def opening_failed(server: str, error: BaseException, explain: Explains, seconds
         return explain(error) or ConnectFailed(f"{server} did not answer within {seconds:g} s: is it an MCP server?")
     ours = translated(server, error, explain)
     if isinstance(ours, ConnectionLost | ToolError | UnknownTool):
-        return ConnectFailed(f"{ours} (while connecting)" if server in str(ours) else f"{server}: {ours}")
+        failed = ConnectFailed(f"{ours} (while connecting)" if server in str(ours) else f"{server}: {ours}")
+        failed.transient = isinstance(ours, ConnectionLost) and not ours.ended_itself
+        return failed
     return ours
 
 

@@ -10,19 +10,36 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
+from codenb.access import LOCAL, Principal
 from codenb.config import ServerSettings
 from codenb.errors import BadInput, CodenbError
+from codenb.host._access import Gate
+from codenb.host._cache import Cache
+from codenb.host._cassette import Cassette
+from codenb.host._clock import Clock
+from codenb.host._deadline import Deadline
 from codenb.host._elicit import Approve
-from codenb.host._listing import Prompts, Resources, Servers, ToolInfo, Tools
+from codenb.host._listing import (
+    PromptInfo,
+    Prompts,
+    ResourceInfo,
+    Resources,
+    Servers,
+    ServerStatus,
+    ToolInfo,
+    Tools,
+)
 from codenb.host._offers import prompts_of, resources_of
 from codenb.host._peer import Factory, Peer
 from codenb.host._pipeline import Pipeline
 from codenb.host._progress import OnProgress
 from codenb.host._pulse import Pulse
 from codenb.host._records import Calls, Entry, Recorder
+from codenb.models._base import Model
 from codenb.models.change import ToolCall
 from codenb.models.result import ToolResult
 
@@ -31,6 +48,7 @@ if TYPE_CHECKING:
     from codenb.redaction import Redactor
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Model)
 
 # Every fault that the SDK logs is raised here as well; without a handler of its own it would print to the cell.
 logging.getLogger("mcp").addHandler(logging.NullHandler())
@@ -40,7 +58,12 @@ class Host:
     """Calls servers, and remembers every call. Open it, or just call: connections are opened when first needed."""
 
     def __init__(
-        self, settings: Settings, *, servers: Mapping[str, Factory] | None = None, principal: str = "local"
+        self,
+        settings: Settings,
+        *,
+        servers: Mapping[str, Factory] | None = None,
+        principal: Principal = LOCAL,
+        cassette: Cassette | None = None,
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -48,7 +71,8 @@ class Host:
             settings: Which servers there are and how they are reached.
             servers: Makes the servers that run in process, by name. An entry of `.mcp.json` that is reached in
                 another way stands in the place of one of the same name.
-            principal: Who calls, for the records.
+            principal: Who calls; what its permits do not name is denied.
+            cassette: Answers calls from a recording; no connection is opened then. `record` begins one.
         """
         factories = dict(servers or {})
         configured = {name: ServerSettings(name, "builtin") for name in factories} | dict(settings.servers)
@@ -60,14 +84,15 @@ class Host:
                 home=settings.home,
                 limits=settings.limits,
                 redactor=self._redactor,
+                retries=settings.retry,
                 factory=factories.get(name),
             )
             for name, server in configured.items()
         }
         self._pulse = Pulse()
-        self._pipeline = Pipeline(self._peers, settings, self._redactor)
+        self._pipeline = Pipeline(self._peers, settings, self._redactor, cassette or Cassette(), Gate(principal))
         self.calls = Calls()
-        self._recorder = Recorder(self.calls, principal, self._redactor)
+        self._recorder = Recorder(self.calls, principal.name, self._redactor)
 
     @property
     def servers(self) -> Mapping[str, ServerSettings]:
@@ -80,13 +105,42 @@ class Host:
         return self._settings
 
     @property
+    def principal(self) -> Principal:
+        """Who calls, and what it may call."""
+        return self._pipeline.gate.principal
+
+    @property
     def redactor(self) -> Redactor:
         """What hides secrets in everything that servers say."""
         return self._redactor
 
+    @property
+    def cache(self) -> Cache:
+        """What is kept of earlier answers, and how often it served."""
+        return self._pipeline.cache
+
+    @property
+    def cassette(self) -> Cassette:
+        """Where calls are written down, or answered from what was written down."""
+        return self._pipeline.cassette
+
+    @property
+    def clock(self) -> Clock:
+        """The time that calls are made in; in a replay that of the recording."""
+        return self._pipeline.cassette.clock
+
+    def record(self, cassette: Cassette) -> None:
+        """Pass every call through a recording, from now on."""
+        self._pipeline.cassette = cassette
+
     async def open(self) -> None:
-        """Open all connections at once. A server that fails does not fail the others: `status` says why."""
+        """Open all connections at once. A server that fails does not fail the others: `status` says why.
+
+        Without credentials, where they are asked for, nothing is opened: every call would be denied.
+        """
         self._pipeline.closed = False
+        if not self._pipeline.gate.open:
+            return
         with self._pulse.beating():
             results = await asyncio.gather(*(peer.open() for peer in self._peers.values()), return_exceptions=True)
             self._pipeline.load_checker()
@@ -98,7 +152,10 @@ class Host:
         """End every connection and every process; calls under way end with an error. A second time does nothing."""
         self._pipeline.closed = True
         with self._pulse.beating():
-            await asyncio.gather(*(peer.close() for peer in self._peers.values()))
+            try:
+                await asyncio.gather(*(peer.close() for peer in self._peers.values()))
+            finally:
+                await self._pipeline.cassette.close()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -178,20 +235,26 @@ class Host:
         )
 
     async def tools(self, server: str | None = None) -> Tools:
-        """The tools of one server, or of all; of all, a server that fails is named in `problems`."""
+        """The tools of one server, or of all, that may be called or proposed.
+
+        Of all, a server that fails is named in `problems`.
+        """
 
         async def listed(peer: Peer) -> Iterable[ToolInfo]:
             return await peer.tools(None)
 
-        return Tools(*await self._each(server, "tools/list", listed))
+        tools, problems = await self._each(server, "tools", ToolInfo, listed)
+        return Tools(self._pipeline.gate.tools(tools), problems)
 
     async def resources(self, server: str | None = None) -> Resources:
         """The resources and resource templates of one server, or of all; see `tools`."""
-        return Resources(*await self._each(server, "resources/list", resources_of))
+        resources, problems = await self._each(server, "resources", ResourceInfo, resources_of)
+        return Resources(self._pipeline.gate.resources(resources), problems)
 
     async def prompts(self, server: str | None = None) -> Prompts:
         """The prompts of one server, or of all; see `tools`."""
-        return Prompts(*await self._each(server, "prompts/list", prompts_of))
+        prompts, problems = await self._each(server, "prompts", PromptInfo, prompts_of)
+        return Prompts(self._pipeline.gate.prompts(prompts), problems)
 
     async def read(self, server: str, uri: str, *, timeout_s: float | None = None) -> ToolResult:
         """Read one resource; `data` is its text, parsed where it is JSON.
@@ -220,13 +283,40 @@ class Host:
         entry = Entry("tool", server, "prompts/get", {"name": name, "arguments": given})
         return await self._recorded(entry, lambda entry: self._pipeline.prompt(entry, name, given, timeout_s))
 
+    async def require_permit(self, call: ToolCall) -> None:
+        """Complain, with a record, where a call would be denied; for whoever has something to ask before it.
+
+        Raises:
+            UnknownServer: No server of that name; the message names the nearest.
+            AccessError: There are no credentials that hold, or the permit that the message names is missing.
+        """
+
+        async def asked(_: Entry) -> None:
+            self._pipeline.peer(call.server)
+            self._pipeline.gate.require_call(call)
+
+        if self.principal.invalid or not self.principal.may_call(call.server, call.tool):
+            await self._recorded(Entry("tool", call.server, call.tool, {"arguments": call.arguments}), asked)
+
     def awake(self) -> AbstractContextManager[None]:
         """Inside of it an interrupt is heard within a moment, although nothing but a person is waited for."""
         return self._pulse.beating()
 
     def status(self) -> Servers:
         """How every server is right now; asks nobody."""
-        return Servers(peer.status() for peer in self._peers.values())
+        return Servers(self.cassette.status(ServerStatus, lambda: (peer.status() for peer in self._peers.values())))
+
+    def reset(self, server: str | None = None) -> None:
+        """Try a server again at once, although it failed so often that it is paused.
+
+        Args:
+            server: Its name; None is every server.
+
+        Raises:
+            UnknownServer: No server of that name; the message names the nearest.
+        """
+        for name in [server] if server is not None else self._peers:
+            self._pipeline.peer(name).breaker.reset()
 
     async def recorded(
         self,
@@ -234,6 +324,9 @@ class Host:
         name: tuple[str, str],
         request: Mapping[str, Any],
         do: Callable[[Entry], Awaitable[T]],
+        *,
+        encode: Callable[[T], Any] | None = None,
+        decode: Callable[[Any], T] | None = None,
     ) -> T:
         """Make any call with a record: the one door through which tool and model calls pass.
 
@@ -241,26 +334,47 @@ class Host:
             kind: What is called.
             name: Server and tool, or provider and model.
             request: What is asked, as JSON data.
-            do: Makes the call; may fill in tokens, cost and bytes on the entry.
+            do: Makes the call; may fill in tokens, cost and bytes on the entry. In a replay it is not made.
+            encode: The answer as JSON data, for a recording; may be left out where it is that.
+            decode: The answer from what `encode` made of it.
+
+        Returns:
+            The answer; while recording, what a replay would return, so without secrets.
+
+        Raises:
+            CassetteError: It is to be recorded, is no JSON data, and there is no `encode`.
         """
-        return await self._recorded(Entry(kind, *name, request), do)
+        entry = Entry(kind, *name, request)
+        return await self._recorded(entry, lambda entry: self.cassette.other(entry, lambda: do(entry), encode, decode))
 
     async def _recorded(self, entry: Entry, do: Callable[[Entry], Awaitable[T]]) -> T:
         with self._pulse.beating():
             return await self._recorder.record(entry, do)
 
     async def _each(
-        self, server: str | None, method: str, fetch: Callable[[Peer], Awaitable[Iterable[T]]]
-    ) -> tuple[list[T], dict[str, str]]:
+        self, server: str | None, kind: str, model: type[M], fetch: Callable[[Peer], Awaitable[Iterable[M]]]
+    ) -> tuple[list[M], dict[str, str]]:
         names = [server] if server is not None else list(self._peers)
 
-        async def of(name: str) -> Iterable[T]:
-            if method == "tools/list" and name in self._peers and self._peers[name].lists_tools:
-                return await fetch(self._pipeline.peer(name))
-            return await self._recorded(Entry("tool", name, method), lambda _: fetch(self._pipeline.peer(name)))
+        async def denied(_: Entry) -> Iterable[M]:
+            self._pipeline.gate.require()
+            return ()
+
+        async def of(name: str) -> Iterable[M]:
+            peer = self._peers.get(name)
+            at_hand = kind == "tools" and peer is not None and peer.lists_tools
+            entry = Entry("tool", name, f"{kind}/list")
+            if not self._pipeline.gate.open:
+                return await self._recorded(entry, denied)
+
+            async def ask() -> Iterable[M]:
+                return await self._listed(name, fetch, entry)
+
+            call = None if at_hand else partial(self._recorded, entry)
+            return await self.cassette.listed(kind, name, model, ask, call)
 
         results = await asyncio.gather(*(of(name) for name in names), return_exceptions=True)
-        items: list[T] = []
+        items: list[M] = []
         problems: dict[str, str] = {}
         for name, result in zip(names, results, strict=True):
             if isinstance(result, CodenbError) and server is None:
@@ -270,6 +384,15 @@ class Host:
             else:
                 items += result
         return items, problems
+
+    async def _listed(self, name: str, fetch: Callable[[Peer], Awaitable[Iterable[M]]], entry: Entry) -> Iterable[M]:
+        peer = self._pipeline.peer(name)
+
+        async def attempt(number: int) -> Iterable[M]:
+            entry.attempts = number
+            return await fetch(peer)
+
+        return await peer.retry.run(attempt, Deadline.within(peer.timeout_s))
 
 
 def _require_seconds(timeout_s: object) -> None:

@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
@@ -25,6 +27,7 @@ from codenb.errors import (
     CredentialsRejected,
     PermissionMissing,
     ProtocolFault,
+    Unavailable,
 )
 from codenb.host._results import one_line, too_large
 from codenb.redaction import Redactor
@@ -34,6 +37,7 @@ _REASON = 300
 _EVENT_OVER_LIMIT = re.compile(r"Server-sent event exceeded the \d+ byte limit")
 """How the SDK words it; it has no class of its own for it."""
 _DESCRIPTION = re.compile(r'error_description="([^"]*)"')
+_BUSY = frozenset({429, 502, 503, 504})
 _STAND_INS = frozenset({"Server returned an error response", "Not Found", "Session terminated"})
 
 
@@ -43,6 +47,7 @@ class _Exchange:
 
     status: int = 0
     reason: str = ""
+    retry_after_s: float | None = None
     over_limit: bool = False
 
 
@@ -110,6 +115,7 @@ class HttpLink:
             response.stream = _Bounded(response.stream, self._limit, exchange)
         if response.status_code >= httpx2.codes.BAD_REQUEST and response.request.method == "POST":
             exchange.status = response.status_code
+            exchange.retry_after_s = _seconds(response.headers.get("retry-after", ""))
             await response.aread()
             exchange.reason = self._reason(response)
 
@@ -134,16 +140,8 @@ class HttpLink:
 
     def _explained(self, exchange: _Exchange, error: BaseException) -> CodenbError | None:
         said = f"HTTP {exchange.status}: {exchange.reason}"
-        if exchange.status == httpx2.codes.UNAUTHORIZED:
-            return CredentialsRejected(
-                f"{self._server} at {self._shown} does not accept the credentials ({said}): "
-                f"renew them in {self._where}, headers"
-            )
-        if exchange.status == httpx2.codes.FORBIDDEN:
-            return PermissionMissing(
-                f"{self._server} at {self._shown} does not permit this ({said}): ask its owner for the right, "
-                f"or use other credentials in {self._where}"
-            )
+        if refused := self._refused(exchange, said):
+            return refused
         if exchange.over_limit or _EVENT_OVER_LIMIT.search(str(error)):
             return AnswerTooLarge(too_large(self._server, self._limit))
         if isinstance(error, httpx2.TransportError):
@@ -156,6 +154,36 @@ class HttpLink:
             kind = ConnectionLost if "Session" in str(error) else ProtocolFault
             return kind(f"{self._server} at {self._shown} answered {said}: is the url in {self._where} right?")
         return None
+
+    def _refused(self, exchange: _Exchange, said: str) -> CodenbError | None:
+        """What the HTTP status alone says."""
+        if exchange.status == httpx2.codes.UNAUTHORIZED:
+            return CredentialsRejected(
+                f"{self._server} at {self._shown} does not accept the credentials ({said}): "
+                f"renew them in {self._where}, headers"
+            )
+        if exchange.status == httpx2.codes.FORBIDDEN:
+            return PermissionMissing(
+                f"{self._server} at {self._shown} does not permit this ({said}): ask its owner for the right, "
+                f"or use other credentials in {self._where}"
+            )
+        if exchange.status in _BUSY:
+            busy = Unavailable(f"{self._server} at {self._shown} cannot answer just now ({said}): try again in a while")
+            busy.transient, busy.retry_after_s = True, exchange.retry_after_s
+            busy.overused = exchange.status == httpx2.codes.TOO_MANY_REQUESTS
+            return busy
+        return None
+
+
+def _seconds(retry_after: str) -> float | None:
+    """Seconds from now, of a header with those or a date (RFC 9110, section 10.2.3); None where it has neither."""
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after)
+    try:
+        at = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp())
 
 
 class _Bounded(httpx2.AsyncByteStream):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from pydantic import Field as Setting
@@ -29,6 +30,7 @@ class ToolInfo(Model):
             `codenb.toml` for any other.
         input_schema: JSON Schema of the arguments.
         version: Of the tool, where it has one.
+        ttl_s: For how many seconds its answers may be kept, where the server says so.
     """
 
     server: str
@@ -39,6 +41,7 @@ class ToolInfo(Model):
     read_only: bool
     input_schema: dict[str, Any] = Setting(default_factory=dict)
     version: str = ""
+    ttl_s: float | None = None
 
     @property
     def callable(self) -> bool:
@@ -112,25 +115,32 @@ class ServerStatus(Model):
     Attributes:
         server: Its name.
         transport: `in process`, `stdio` or `http`.
-        state: `closed` until it is first needed, `open`, or `failed`; the next call tries again.
+        state: `closed` until it is first needed and after nobody has used it for a while, `open`, `failed` (the next
+            call tries again), or `paused`: it failed so often that it is not asked, see `paused_until`.
         tools: How many it offers; None until they were listed.
         needs_approval: How many of them change something, or are not known not to; None until they were listed.
+        connections: How many are open.
         protocol: The negotiated protocol version; empty until then.
+        paused_until: When a call may try it again, UTC; `nb.reset(NAME)` lets the next one try.
         problem: Why it cannot be used, or what is odd about it, in one line.
     """
 
     server: str
     transport: Literal["in process", "stdio", "http"]
-    state: Literal["closed", "open", "failed"]
+    state: Literal["closed", "open", "failed", "paused"]
     tools: int | None = None
     needs_approval: int | None = None
+    connections: int = 0
     protocol: str = ""
+    paused_until: datetime | None = None
     problem: str = ""
 
     def view(self) -> View:
         """State, protocol and problem."""
-        tone = {"open": Tone.GOOD, "failed": Tone.BAD}.get(self.state, Tone.PLAIN)
+        tone = {"open": Tone.GOOD, "failed": Tone.BAD, "paused": Tone.BAD}.get(self.state, Tone.PLAIN)
         blocks: list[Block] = [Field("transport", self.transport), Field("protocol", self.protocol or "not known yet")]
+        if self.connections:
+            blocks.append(Field("connections", f"{self.connections}"))
         if self.problem:
             blocks.append(Text(self.problem, Tone.BAD))
         return View(title=self.server, badges=[Badge(self.state, tone)], blocks=blocks)

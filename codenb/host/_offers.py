@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from mcp import Client, MCPError
 from mcp_types import METHOD_NOT_FOUND, Tool
 
+from codenb.host._deadline import Deadline
 from codenb.host._listing import PromptInfo, ResourceInfo
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ async def resources_of(peer: Peer) -> list[ResourceInfo]:
             _resource(peer, one, one.uri_template, template=True) for one in templates
         ]
 
-    return await peer.ask(f"{peer.name} resources/list", fetch, asyncio.timeout(peer.timeout_s))
+    return await peer.ask(f"{peer.name} resources/list", fetch, Deadline.within(peer.timeout_s))
 
 
 async def prompts_of(peer: Peer) -> list[PromptInfo]:
@@ -49,7 +49,7 @@ async def prompts_of(peer: Peer) -> list[PromptInfo]:
             for one in await _pages(client.list_prompts, "prompts")
         ]
 
-    return await peer.ask(f"{peer.name} prompts/list", fetch, asyncio.timeout(peer.timeout_s))
+    return await peer.ask(f"{peer.name} prompts/list", fetch, Deadline.within(peer.timeout_s))
 
 
 async def _pages(fetch: Callable[..., Awaitable[Any]], field: str) -> list[Any]:

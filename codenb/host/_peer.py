@@ -1,7 +1,7 @@
-"""One configured server, as the host sees it: its connection, its tools, how it is.
+"""One configured server, as the host sees it: its connections, its tools, how it is.
 
-A connection that broke is replaced by the next call. A change has a connection of its own, so that its questions can
-only reach whoever approves that change.
+Reads share the connections of a pool. A change has a connection of its own, so that its questions can only reach
+whoever approves that change.
 """
 
 from __future__ import annotations
@@ -17,14 +17,19 @@ from mcp.client.session import ElicitationFnT
 from mcp.server import MCPServer
 from mcp_types import Tool
 
-from codenb.config import Limits, ServerSettings
+from codenb.config import Limits, Retries, ServerSettings
 from codenb.errors import CodenbError, ConfigError, ConnectFailed, DeadlineExceeded, UnknownTool
+from codenb.host._breaker import Breaker
 from codenb.host._connection import Connection, Link
+from codenb.host._deadline import Deadline
 from codenb.host._faults import Explains
 from codenb.host._http import HttpLink
+from codenb.host._lifetime import hinted
 from codenb.host._listing import ServerStatus, ToolInfo, ToolKind
 from codenb.host._logs import ServerLog
 from codenb.host._offers import listed_tools
+from codenb.host._pool import Pool
+from codenb.host._retry import Retry
 from codenb.host._stdio import StdioLink
 from codenb.redaction import Redactor
 
@@ -34,11 +39,17 @@ Factory = Callable[[], MCPServer]
 
 _TRANSPORTS: dict[str, Literal["in process", "stdio", "http"]] = {"builtin": "in process"}
 _HEAR_OF_IT_S = 30.0
+_MOST_OVER_HTTP = 10
 _KINDS: dict[Any, ToolKind] = {"reads": "reads", "changes": "changes", "memory": "memory"}
 
 
 class Peer:
-    """One server and everything that is open to it."""
+    """One server and everything that is open to it.
+
+    Attributes:
+        breaker: Whether the server is asked at all.
+        retry: Makes reads, again where they fail on the way.
+    """
 
     def __init__(
         self,
@@ -47,6 +58,7 @@ class Peer:
         home: Path,
         limits: Limits,
         redactor: Redactor,
+        retries: Retries,
         factory: Factory | None = None,
     ) -> None:
         """Prepare; nothing is opened yet.
@@ -56,6 +68,7 @@ class Peer:
             home: The project folder.
             limits: For what the server's own settings leave open.
             redactor: For what is quoted and logged.
+            retries: How often reads are tried, and when the server is paused.
             factory: Makes the server, where it runs in process.
         """
         self.name = settings.name
@@ -67,10 +80,14 @@ class Peer:
         self.redactor = redactor
         self._factory = factory
         self._connections: set[Connection] = set()
-        self._shared: Connection | None = None
+        self._idle_s = limits.idle_s
+        self._pool = self._new_pool()
         self._tools: tuple[ToolInfo, ...] | None = None
+        self._tools_of = 0
         self._listing: asyncio.Task[tuple[ToolInfo, ...]] | None = None
         self._problem = settings.problem or ""
+        self.breaker = Breaker(self.name, retries)
+        self.retry = Retry(retries, useless=lambda: self.breaker.open or self._pool.closed)
 
     @property
     def builtin(self) -> bool:
@@ -78,15 +95,34 @@ class Peer:
         return self.settings.transport == "builtin"
 
     async def open(self) -> None:
-        """Open the shared connection and list the tools, so that the first call need not."""
+        """Open a connection and list the tools, so that the first call need not; also after `close`."""
+        if self._pool.closed:
+            self._pool = self._new_pool()
         await self.tools(None)
 
-    async def ask(self, what: str, request: Callable[[Client], Awaitable[T]], deadline: asyncio.Timeout) -> T:
-        """Make one request over the shared connection; see `Connection.ask`."""
+    async def ask(self, what: str, request: Callable[[Client], Awaitable[T]], deadline: Deadline) -> T:
+        """Make one request, once, over a connection of the pool.
+
+        Args:
+            what: What is asked, for messages.
+            request: Makes it with the SDK's client.
+            deadline: Waiting for a place and opening count.
+
+        Raises:
+            Unavailable: The server is paused, or says that it cannot answer now.
+            DeadlineExceeded: No place was free, or no answer came, in time.
+            CodenbError: What else the server or the transport said; see `Connection.ask`.
+        """
+        pool = self._pool
         try:
-            answer = await self._current().ask(what, request, deadline)
+            with self.breaker.watching():
+                connection = await self._place(pool, what, deadline)
+                try:
+                    answer = await connection.ask(what, request, deadline)
+                finally:
+                    pool.give_back(connection)
         except CodenbError as error:
-            if self._shared is None or not self._shared.usable:
+            if not pool.connections:
                 self._problem = str(error)
             raise
         self._problem = ""
@@ -94,12 +130,14 @@ class Peer:
 
     def own_connection(self, elicit: ElicitationFnT) -> Connection:
         """A connection for one change; whoever takes it ends it."""
+        if self._pool.closed:
+            raise ConnectFailed("this session is closed: connect again")
         return self._connected(elicit)
 
     @property
     def lists_tools(self) -> bool:
         """Whether its list of tools is at hand, so that asking for it is no call."""
-        return self._tools is not None and self._shared is not None and self._shared.usable
+        return self._tools is not None and self._tools_of == self._pool.beginnings and bool(self._pool.connections)
 
     async def tools(self, until: float | None) -> tuple[ToolInfo, ...]:
         """What it offers, asked once a connection however many wait for it.
@@ -116,15 +154,15 @@ class Peer:
             async with asyncio.timeout_at(until):
                 return await asyncio.shield(self._listing)
         except TimeoutError as error:
-            known = self._shared.explain_opening(error) if self._shared else None
+            known = next((one.explain_opening(error) for one in self._pool.connections), None)
             raise known or DeadlineExceeded(f"{self.name} did not answer in time: allow more time") from error
 
-    async def tool(self, name: str, until: float) -> ToolInfo:
+    async def tool(self, name: str, until: float | None) -> ToolInfo:
         """One tool; a name that is not in the list is looked up in a fresh one.
 
         Args:
             name: Of the tool.
-            until: Loop time.
+            until: Loop time; None is the server's own time-out.
 
         Raises:
             UnknownTool: The message names the nearest.
@@ -143,36 +181,48 @@ class Peer:
 
     def status(self) -> ServerStatus:
         """How it is right now; asks nobody."""
-        protocol = self._shared.protocol if self._shared else ""
+        protocols = [one.protocol for one in self._pool.connections if one.protocol]
         return ServerStatus(
             server=self.name,
             transport=_TRANSPORTS.get(self.settings.transport) or self.settings.transport,
-            state="open" if protocol else "failed" if self._problem else "closed",
+            state="paused" if self.breaker.open else "open" if protocols else "failed" if self._problem else "closed",
             tools=None if self._tools is None else len(self._tools),
             needs_approval=None if self._tools is None else sum(not tool.callable for tool in self._tools),
-            protocol=protocol,
-            problem=self._problem,
+            connections=len(protocols),
+            protocol=next(iter(protocols), ""),
+            paused_until=self.breaker.until,
+            problem=self.breaker.why or self._problem,
         )
 
     async def close(self) -> None:
-        """End every connection and wait until they have ended."""
+        """End every connection and wait until they have ended; nothing is opened any more."""
+        self._pool.close()
         for connection in tuple(self._connections):
             connection.end()
         await asyncio.gather(*(connection.ended() for connection in tuple(self._connections)))
         self._connections.clear()
-        self._shared = self._tools = None
+        self._tools = None
 
-    def _current(self) -> Connection:
-        if self._shared and not self._shared.usable:
-            self._shared.retire()
-            self._shared = None
-        if self._shared is None:
-            self._tools = None
-            self._shared = self._connected(None)
-        return self._shared
+    async def _place(self, pool: Pool, what: str, deadline: Deadline) -> Connection:
+        started = asyncio.get_running_loop().time()
+        try:
+            async with deadline:
+                return await pool.take()
+        except TimeoutError as error:
+            waited = asyncio.get_running_loop().time() - started
+            more = "" if self.builtin else f", or raise max_connections under [servers.{self.name}] in codenb.toml"
+            raise DeadlineExceeded(
+                f"{what}: no connection was free within {waited:.1f} s, because {pool.busy} calls are under way and "
+                f"{pool.waiting} more wait: allow more time{more}"
+            ) from error
+
+    def _new_pool(self) -> Pool:
+        usual = _MOST_OVER_HTTP if self.settings.transport == "http" else 1
+        most = 1 if self.builtin else self.settings.max_connections or usual
+        return Pool(lambda: self._connected(None), most=most, idle_s=self._idle_s)
 
     def _connected(self, elicit: ElicitationFnT | None) -> Connection:
-        self._connections = {one for one in self._connections if one.running}
+        self._connections = {one for one in self._connections if not one.over}
         connection = Connection(self.name, self._link(), mode=self.settings.mode, open_s=self.timeout_s, elicit=elicit)
         self._connections.add(connection)
         return connection
@@ -209,8 +259,9 @@ class Peer:
         )
 
     async def _list(self) -> tuple[ToolInfo, ...]:
-        listed = await self.ask(f"{self.name} tools/list", listed_tools, asyncio.timeout(self.timeout_s))
+        listed = await self.ask(f"{self.name} tools/list", listed_tools, Deadline.within(self.timeout_s))
         self._tools = tools = tuple(self._info(tool) for tool in listed)
+        self._tools_of = self._pool.beginnings
         return tools
 
     def _listed(self, listing: asyncio.Task[tuple[ToolInfo, ...]]) -> None:
@@ -232,6 +283,7 @@ class Peer:
             read_only=kind == "reads" if self.builtin else kind != "changes" and self.settings.is_read_only(tool.name),
             input_schema=tool.input_schema,
             version=str(meta.get("codenb/version", "")),
+            ttl_s=hinted(meta.get("codenb/ttl_s")),
         )
 
 

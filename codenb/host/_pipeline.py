@@ -19,9 +19,16 @@ from mcp import Client
 
 from codenb.access import PREVIEW_TOOL
 from codenb.canonical import canonical_json
-from codenb.errors import ChangesOff, CodenbError, ConnectFailed, NotApproved, UnknownServer
-from codenb.host._change import changed
+from codenb.errors import ChangesOff, CodenbError, ConnectFailed, NotApproved, ServerError, UnknownServer
+from codenb.host._cache import Cache
+from codenb.host._access import Gate
+from codenb.host._cassette import Cassette
+from codenb.host._change import changed, may_differ
+from codenb.host._deadline import Deadline
 from codenb.host._elicit import Approve
+from codenb.host._flight import Shared, Waiting
+from codenb.host._kept import Key
+from codenb.host._lifetime import lifetime
 from codenb.host._listing import ToolInfo
 from codenb.host._peer import Peer
 from codenb.host._progress import Listener, OnProgress
@@ -42,17 +49,27 @@ class Pipeline:
     """Carries calls to servers and their answers back.
 
     Attributes:
+        gate: Lets through what the principal may do.
         closed: Whether the host takes no calls any more.
+        cache: Keeps answers, and shares them.
+        cassette: Writes calls down, or answers them from what was written down.
     """
 
-    def __init__(self, peers: Mapping[str, Peer], settings: Settings, redactor: Redactor) -> None:
+    def __init__(
+        self, peers: Mapping[str, Peer], settings: Settings, redactor: Redactor, cassette: Cassette, gate: Gate
+    ) -> None:
         """Prepare; nothing is opened yet.
 
         Args:
             peers: The servers, by name.
             settings: What is configured.
             redactor: For what servers say.
+            cassette: Writes calls down, or answers them.
+            gate: Lets through what the principal may do.
         """
+        self.cassette = cassette
+        self.gate = gate
+        self.cache = Cache(settings.cache)
         self._peers = peers
         self._read_only = settings.read_only_env
         self._redactor = redactor
@@ -85,28 +102,79 @@ class Pipeline:
         self, entry: Entry, call: ToolCall, timeout_s: float | None, on_progress: OnProgress | None
     ) -> ToolResult:
         """Call a tool that changes nothing."""
-        canonical_json(call.arguments)
+        key = Key(self.gate.principal.name, call.server, call.tool, canonical_json(call.arguments))
         peer = self.peer(call.server)
-        until = asyncio.get_running_loop().time() + (timeout_s or peer.timeout_s)
-        info = await peer.tool(call.tool, until)
-        await self.load_checker()
-        if not info.callable:
-            raise NotApproved(_needs_approval(info, call, self._redactor))
-        return await self._sent(entry, peer, call, until, on_progress, fixed=timeout_s is not None)
+        self.gate.require_call(call)
+        return await self.cassette.result(
+            "tool", entry, timeout_s, lambda: self._tool(entry, peer, call, key, timeout_s, on_progress)
+        )
+
+    async def _tool(
+        self,
+        entry: Entry,
+        peer: Peer,
+        call: ToolCall,
+        key: Key,
+        timeout_s: float | None,
+        on_progress: OnProgress | None,
+    ) -> ToolResult:
+        if (found := await self.cache.found(entry, key)) is not None:
+            return found
+        deadline = Deadline.within(timeout_s or peer.timeout_s)
+        listener = Listener(on_progress, self._redactor)
+        if timeout_s is None:
+            listener.extends(deadline, wait_s=peer.timeout_s, at_most_s=peer.change_timeout_s)
+        try:
+            info = await peer.retry.run(lambda _: peer.tool(call.tool, deadline.when()), deadline)
+            await self.load_checker()
+            if not info.callable:
+                raise NotApproved(_needs_approval(info, call, self._redactor))
+            waiting = Waiting(f"{call.server}.{call.tool}", deadline, listener)
+            ask = partial(self._sent, entry, peer, call, info)
+            return await self.cache.answer(entry, key, lifetime(info, peer.settings), waiting, ask)
+        except ServerError as error:
+            if (older := await self.cache.instead(entry, key, error)) is None:
+                raise
+            return older
+        finally:
+            listener.end()
 
     async def change(
         self, entry: Entry, call: ToolCall, approve: Approve, timeout_s: float | None, on_progress: OnProgress | None
     ) -> ToolResult:
         """Call a tool that changes something; past cache and retry, on a connection of its own."""
-        started = time.perf_counter()
         canonical_json(call.arguments)
         peer = self.peer(call.server)
+        self.gate.require_call(call)
+        wait_s = timeout_s or peer.change_timeout_s
+
+        async def made(asked: Approve) -> ToolResult:
+            return await self._change(entry, call, asked, wait_s, on_progress)
+
+        return await self.cassette.change(entry, approve, made)
+
+    async def _change(
+        self, entry: Entry, call: ToolCall, approve: Approve, wait_s: float, on_progress: OnProgress | None
+    ) -> ToolResult:
+        peer, started = self.peer(call.server), time.perf_counter()
         if self._read_only:  # of other people's servers nobody else would know
             raise ChangesOff("changes are off everywhere: CODENB_READ_ONLY is set; unset it to change something")
-        info = await peer.tool(call.tool, asyncio.get_running_loop().time() + peer.timeout_s)
+        deadline = Deadline.within(peer.timeout_s)
+        info = await peer.retry.run(lambda _: peer.tool(call.tool, deadline.when()), deadline)
         await self.load_checker()
-        wait_s = timeout_s or peer.change_timeout_s
-        raw = await changed(entry, peer, info, call, approve, timeout_s=wait_s, on_progress=on_progress)
+        failure: BaseException | None = None
+        try:
+            raw = await changed(entry, peer, info, call, approve, timeout_s=wait_s, on_progress=on_progress)
+            return await self._told(entry, call, raw, started)
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            if may_differ(entry, failure):
+                self.cache.changed(settling_s=wait_s if entry.in_doubt else 0.0)
+
+    async def _told(self, entry: Entry, call: ToolCall, raw: dict[str, Any], started: float) -> ToolResult:
+        """What the server says of a change."""
         try:
             return await self._read_as(tool_result, entry, call.tool, raw, started)
         except CodenbError as error:
@@ -115,61 +183,76 @@ class Pipeline:
 
     async def resource(self, entry: Entry, uri: str, timeout_s: float | None) -> ToolResult:
         """Read a resource."""
-        started = time.perf_counter()
-        answer = await self._asked(entry, lambda client: client.read_resource(uri), timeout_s)
-        return await self._read_as(resource_result, entry, uri, answer, started)
+        self.peer(entry.server)
+        self.gate.require_read(entry.server, uri)
+
+        async def read() -> ToolResult:
+            request = partial(Client.read_resource, uri=uri)
+            return await self._asked(entry, request, timeout_s, resource_result, uri)
+
+        return await self.cassette.result("resource", entry, timeout_s, read)
 
     async def prompt(self, entry: Entry, name: str, arguments: dict[str, str], timeout_s: float | None) -> ToolResult:
         """Get a prompt."""
-        started = time.perf_counter()
-        answer = await self._asked(entry, lambda client: client.get_prompt(name, arguments), timeout_s)
-        return await self._read_as(prompt_result, entry, name, answer, started)
+        self.peer(entry.server)
+        self.gate.require_prompt(entry.server, name)
 
-    async def _sent(
-        self,
-        entry: Entry,
-        peer: Peer,
-        call: ToolCall,
-        until: float,
-        on_progress: OnProgress | None,
-        *,
-        fixed: bool,
-    ) -> ToolResult:
-        """Send a read-only call.
+        async def get() -> ToolResult:
+            request = partial(Client.get_prompt, name=name, arguments=arguments)
+            return await self._asked(entry, request, timeout_s, prompt_result, name)
+
+        return await self.cassette.result("prompt", entry, timeout_s, get)
+
+    async def _sent(self, entry: Entry, peer: Peer, call: ToolCall, info: ToolInfo, shared: Shared) -> ToolResult:
+        """Send a call that needs no approval; again where it fails on its way and is known to change nothing.
 
         Args:
-            entry: Its record.
+            entry: The record of the caller who asked first.
             peer: The server.
             call: What is called.
-            until: Loop time by which it has to be answered.
-            on_progress: Gets what the server says it is doing.
-            fixed: Whether `until` stands, whatever the server says it is doing.
+            info: What is known of the tool.
+            shared: Who wait for it, and how long.
         """
         started = time.perf_counter()
         what = f"{call.server}.{call.tool}"
-        deadline = asyncio.timeout_at(until)
-        listener = Listener(on_progress, self._redactor)
-        if not fixed:
-            listener.extends(deadline, wait_s=peer.timeout_s, at_most_s=peer.change_timeout_s)
-        try:
+
+        async def attempt(number: int) -> ToolResult:
+            entry.attempts = number
             answer = await peer.ask(
                 what,
-                lambda client: client.call_tool(call.tool, call.arguments, progress_callback=listener),
-                deadline,
+                lambda client: client.call_tool(call.tool, call.arguments, progress_callback=shared.hear),
+                shared.deadline,
             )
+            raw, entry.bytes = wire(answer, limit=peer.limit, what=what)
+            return await self._read_as(tool_result, entry, call.tool, raw, started)
+
+        if info.read_only:
+            return await peer.retry.run(attempt, shared.deadline)
+        try:
+            return await attempt(1)
         finally:
-            listener.end()
-        raw, entry.bytes = wire(answer, limit=peer.limit, what=what)
-        return await self._read_as(tool_result, entry, call.tool, raw, started)
+            self.cache.clear(call.server)  # its own memory: what it recalls is another thing now
 
     async def _asked(
-        self, entry: Entry, request: Callable[[Client], Awaitable[Any]], timeout_s: float | None
-    ) -> dict[str, Any]:
+        self,
+        entry: Entry,
+        request: Callable[[Client], Awaitable[Any]],
+        timeout_s: float | None,
+        shape: Callable[..., ToolResult],
+        name: str,
+    ) -> ToolResult:
+        """Ask for a resource or a prompt; again where that fails on its way."""
+        started = time.perf_counter()
         peer = self.peer(entry.server)
-        what = f"{entry.server} {entry.tool} {next(iter(entry.request.values()))}"
-        answer = await peer.ask(what, request, asyncio.timeout(timeout_s or peer.timeout_s))
-        raw, entry.bytes = wire(answer, limit=peer.limit, what=what)
-        return raw
+        what = f"{entry.server} {entry.tool} {name}"
+        deadline = Deadline.within(timeout_s or peer.timeout_s)
+
+        async def attempt(number: int) -> ToolResult:
+            entry.attempts = number
+            raw, entry.bytes = wire(await peer.ask(what, request, deadline), limit=peer.limit, what=what)
+            return await self._read_as(shape, entry, name, raw, started)
+
+        return await peer.retry.run(attempt, deadline)
 
     async def _read_as(
         self, shape: Callable[..., ToolResult], entry: Entry, name: str, raw: dict[str, Any], started: float

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from codenb.host._deadline import Deadline
 from codenb.host._results import one_line
 
 if TYPE_CHECKING:
@@ -28,10 +29,10 @@ class Listener:
     def __init__(self, say: OnProgress | None, redactor: Redactor) -> None:
         self._say = say
         self._redactor = redactor
-        self._deadline: asyncio.Timeout | None = None
+        self._deadline: Deadline | None = None
         self._wait_s = self._latest = 0.0
 
-    def extends(self, deadline: asyncio.Timeout, *, wait_s: float, at_most_s: float) -> None:
+    def extends(self, deadline: Deadline, *, wait_s: float, at_most_s: float) -> None:
         """Move a deadline whenever something is heard.
 
         Args:

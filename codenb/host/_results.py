@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any, Protocol
 
 from codenb.errors import (
@@ -86,7 +87,7 @@ def tool_result(server: str, tool: str, raw: dict[str, Any], redactor: Redactor,
         if isinstance(data, dict) and data.keys() == {"result"}:
             data = data["result"]
     shown["content"] = clean
-    return ToolResult(server=server, tool=tool, data=data, content=_contents(clean), raw=shown, duration_ms=duration_ms)
+    return ToolResult(server=server, tool=tool, data=data, content=contents(clean), raw=shown, duration_ms=duration_ms)
 
 
 def resource_result(server: str, uri: str, raw: dict[str, Any], redactor: Redactor, duration_ms: float) -> ToolResult:
@@ -99,7 +100,7 @@ def resource_result(server: str, uri: str, raw: dict[str, Any], redactor: Redact
         server=server,
         tool=uri,
         data=_parsed(parts, clean, redactor),
-        content=_contents(clean),
+        content=contents(clean),
         raw={**redactor.value(rest), "contents": [part["resource"] for part in clean]},
         duration_ms=duration_ms,
     )
@@ -113,7 +114,7 @@ def prompt_result(server: str, name: str, raw: dict[str, Any], redactor: Redacto
         server=server,
         tool=name,
         data=messages,
-        content=_contents([message["content"] for message in messages]),
+        content=contents([message["content"] for message in messages]),
         raw={**redactor.value(rest), "messages": messages},
         duration_ms=duration_ms,
     )
@@ -149,7 +150,8 @@ def _texts(parts: Sequence[dict[str, Any]]) -> list[str]:
     return [text for text in found if isinstance(text, str)]
 
 
-def _contents(parts: Sequence[dict[str, Any]]) -> tuple[Content, ...]:
+def contents(parts: Sequence[dict[str, Any]]) -> tuple[Content, ...]:
+    """The parts of an answer, as a notebook shows them."""
     return tuple(_content(part) for part in parts)
 
 
@@ -180,7 +182,10 @@ def _said_no(raw: dict[str, Any], redactor: Redactor) -> CodenbError:
         texts.pop() if tried and len(texts) > 1 else None
     )  # what our servers add to the line that says what happened
     message = one_line(redactor.text(" ".join(texts))) or "the tool reported an error and gave no reason"
-    error = _named(told.get("type"), message)
+    error = named(told.get("type"), message)
+    error.transient = told.get("transient") is True
+    wait_s = told.get("retry_after_s")
+    error.retry_after_s = max(0.0, float(wait_s)) if isinstance(wait_s, int | float) and isfinite(wait_s) else None
     if tried:
         error.outcome = told["status"]
         error.reference = told["reference"] if isinstance(told.get("reference"), str) else None
@@ -197,7 +202,8 @@ def _json(text: str) -> Any:
         return text
 
 
-def _named(name: Any, message: str) -> CodenbError:
+def named(name: Any, message: str) -> CodenbError:
+    """The error that a server names, where that is one about access or changes; else a `ToolError`."""
     kinds: list[type[CodenbError]] = [AccessError, *AccessError.__subclasses__()]
     kinds += [ChangeError, *ChangeError.__subclasses__()]
     for kind in kinds:

@@ -36,6 +36,7 @@ _MOST_STRAY = 100
 _LAST_WORDS_S = 2.0
 _WAITING_WRITES = 256
 _SPARED_S = 60.0
+_SIGNALLED = 128
 
 _Incoming = SessionMessage | Exception
 
@@ -220,7 +221,10 @@ class StdioLink:
         how = "closed its output" if process.returncode is None else f"ended with exit code {process.returncode}"
         said = f", its last words: {self._log.last!r}" if self._log.last else ""
         kept = f" (see {self._log.path})" if self._log.last and not self._log.problem else ""
-        return ConnectionLost(f"{self._server} {how}{said}{kept}")
+        lost = ConnectionLost(f"{self._server} {how}{said}{kept}")
+        # Killed from outside it has a negative code, or as a container or a shell reports it, one over 128.
+        lost.ended_itself = process.returncode is not None and 0 <= process.returncode <= _SIGNALLED
+        return lost
 
     async def _keep_errors(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None

@@ -146,8 +146,7 @@ async def test_a_server_that_died_between_two_cells_is_replaced_unnoticed(
     """The process may be gone when the next cell runs; that is no reason for the cell to fail."""
     host = make_host(raw("well"))
     await host.call("raw", "go")
-    connection = host._peers["raw"]._shared
-    assert connection
+    connection = host._peers["raw"]._pool.connections[0]
     process = next(pid for pid in children() if _is_raw(pid))
     os.kill(process, signal.SIGKILL)
     await eventually(lambda: not connection.usable, "the host to see that the server is gone")
