@@ -12,6 +12,7 @@ from codenb.actions._proposals import proposals
 from codenb.actions._propose import propose
 from codenb.actions._settle import settled
 from codenb.actions._terminal import at_terminal
+from codenb.actions._waiting import waiting, write_decisions
 
 __all__ = [
     "Approver",
@@ -29,4 +30,6 @@ __all__ = [
     "proposals",
     "propose",
     "settled",
+    "waiting",
+    "write_decisions",
 ]

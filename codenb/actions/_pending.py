@@ -69,7 +69,7 @@ def _write(path: Path, requests: list[ApprovalRequest]) -> None:
         ConfigError: It cannot be written, or holds what is no list of decisions: somebody's no may stand there.
     """
     before = entries(path) if path.exists() else []
-    _replace(path, _document(requests, [entry for entry in before if in_force(entry)]))
+    replace_file(path, _document(requests, [entry for entry in before if in_force(entry)]))
 
 
 def _document(requests: list[ApprovalRequest], decided: list[dict[str, Any]]) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def _document(requests: list[ApprovalRequest], decided: list[dict[str, Any]]) ->
     return {
         "how": _HOW,
         "written_at": _time(now),
-        "requests": redactor().value([_request(request) for request in requests]),
+        "requests": redactor().value([request_entry(request) for request in requests]),
         "decisions": decided
         + [
             {
@@ -95,7 +95,8 @@ def _document(requests: list[ApprovalRequest], decided: list[dict[str, Any]]) ->
     }
 
 
-def _request(request: ApprovalRequest) -> dict[str, Any]:
+def request_entry(request: ApprovalRequest) -> dict[str, Any]:
+    """A request as the file holds it."""
     proposal, preview = request.proposal, request.proposal.preview
     return {
         "digest": request.digest,
@@ -119,7 +120,7 @@ def _time(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _replace(path: Path, document: dict[str, Any]) -> None:
+def replace_file(path: Path, document: dict[str, Any]) -> None:
     """Write beside the file and rename, so that there is always a whole one."""
     try:
         handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

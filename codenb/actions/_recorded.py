@@ -19,20 +19,29 @@ _KEYS = ("approve", "digest", "by", "expires_at", "at", "reason", "grant")
 _SEE = "see the documentation of codenb.decisions"
 
 
+def document(path: Path) -> Any:
+    """What a file of decisions, or of what waits for them, holds: JSON data of a bounded size.
+
+    Raises:
+        ConfigError: It cannot be read, or is not JSON.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ConfigError(f"{path} is larger than {_MAX_BYTES:,} bytes: a file of decisions is not")
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"the decisions {path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"the decisions {path} are not JSON: {error}") from error
+
+
 def entries(path: Path) -> list[Any]:
     """The entries of a file, as they were written.
 
     Raises:
         ConfigError: It cannot be read, or is no list of decisions.
     """
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ConfigError(f"{path} is larger than {_MAX_BYTES:,} bytes: a file of decisions is not")
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ConfigError(f"the decisions {path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"the decisions {path} are not JSON: {error}") from error
+    data = document(path)
     found = data.get("decisions") if isinstance(data, dict) else data
     if not isinstance(found, list):
         raise ConfigError(f"{path} is no list of decisions: {_SEE}")
