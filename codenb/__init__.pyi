@@ -7,6 +7,9 @@ from .actions import (
 from .actions import (
     demo_policy as demo_policy,
 )
+from .actions import (
+    policy as policy,
+)
 from .errors import CodenbError as CodenbError
 from .models import (
     Answer as Answer,
