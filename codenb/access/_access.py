@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from codenb.access._keys import SigningKey, VerifyingKey, new_key
-from codenb.access._principal import LOCAL, Permits, Principal
+from codenb.access._principal import LOCAL, NOBODY, Permits, Principal
 from codenb.access._tokens import MAX_LEEWAY_S, signed, verified
 from codenb.errors import BadInput, CredentialsRejected
 
@@ -165,6 +165,14 @@ class Access:
         until = datetime.fromtimestamp(claims["exp"], UTC) + timedelta(seconds=self.leeway_s)
         return Principal(name, "token", self._permits(name, claims), until)
 
+    def nobody(self) -> Principal:
+        """Who has shown no token: may do nothing, and is told so."""
+        told = (
+            "nothing may be called without a token: set CODENB_TOKEN, or give codenb.connect(token=...) one"
+            f" that {self.issuer} made"
+        )
+        return Principal(NOBODY, "token", Permits(), problem=told)
+
     def token(
         self,
         principal: str,
@@ -261,7 +269,7 @@ def _no_name(name: object) -> str:
         f"has more than {_LONGEST_NAME} characters": len(name) > _LONGEST_NAME,
         "holds characters that cannot be seen": not name.isprintable(),
         "is written with characters that stand for others (Unicode NFKC)": unicodedata.normalize("NFKC", name) != name,
-        f"is {name}, which is kept for another use": name in (LOCAL.name, EVERYBODY),
+        f"is {name}, which is kept for another use": name in (LOCAL.name, NOBODY, EVERYBODY),
     }
     return next((problem for problem, found in problems.items() if found), "")
 

@@ -69,6 +69,24 @@ class Permits:
             _fits(self.resources, server, uri) and (self.within is None or self.within.allow_resource(server, uri))
         )
 
+    def reach_server(self, server: str) -> bool:
+        """Whether some tool of this server may be called, should it have one of that name."""
+        named = any(fnmatchcase(server, pattern.partition("/")[0]) for pattern in self.tools)
+        return named and (self.within is None or self.within.reach_server(server))
+
+    def reach_resources(self, server: str, beginning: str) -> bool:
+        """Whether some resource may be read whose address begins so.
+
+        Told by the text of the patterns up to their first wildcard, so it may say yes to what turns out to be nothing.
+        """
+        begun = [
+            _SPECIAL.split(pattern.partition("/")[2])[0]
+            for pattern in self.resources
+            if fnmatchcase(server, pattern.partition("/")[0])
+        ]
+        reached = any(beginning.startswith(text) or text.startswith(beginning) for text in begun)
+        return reached and (self.within is None or self.within.reach_resources(server, beginning))
+
     def and_also(self, tools: tuple[str, ...], resources: tuple[str, ...]) -> Self:
         """These permits and more."""
         return type(self)(_merged(self.tools, tools), _merged(self.resources, resources), self.within)
@@ -103,19 +121,24 @@ class Principal:
         """Whether a resource may be read."""
         return self.permits is None or self.permits.allow_resource(server, uri)
 
+    @property
+    def invalid(self) -> str:
+        """Why this one may do nothing at the moment: no credentials, or expired ones; empty where permits decide."""
+        if not self.problem and self.expires_at is not None and datetime.now(UTC) >= self.expires_at:
+            return (
+                f"the token of {self.name} expired at {self.expires_at:%Y-%m-%d %H:%M:%S} UTC: "
+                "get a new one and connect again"
+            )
+        return self.problem
+
     def require_valid(self) -> None:
         """Complain where there are no credentials, or they have expired meanwhile.
 
         Raises:
             CredentialsRejected: The message says which.
         """
-        if self.problem:
-            raise CredentialsRejected(self.problem)
-        if self.expires_at is not None and datetime.now(UTC) >= self.expires_at:
-            raise CredentialsRejected(
-                f"the token of {self.name} expired at {self.expires_at:%Y-%m-%d %H:%M:%S} UTC: "
-                "get a new one and connect again"
-            )
+        if problem := self.invalid:
+            raise CredentialsRejected(problem)
 
     def require_call(self, server: str, tool: str, arguments: Mapping[str, Any] | None = None) -> None:
         """Complain where a tool may not be called.
@@ -148,6 +171,9 @@ class Principal:
 
 LOCAL = Principal("local")
 """Whoever runs this process, where no access is configured."""
+
+NOBODY = "nobody"
+"""The name of who has shown no token, although access is configured."""
 
 
 def _are_texts(given: object) -> bool:

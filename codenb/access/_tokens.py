@@ -136,6 +136,7 @@ def _reason(error: Exception, claims: Mapping[str, Any], audience: str | Iterabl
     from jwt import exceptions as said  # noqa: PLC0415
 
     early = "iat" if "(iat)" in str(error) else "nbf"
+    audiences = " or ".join(_quoted(one) for one in ([audience] if isinstance(audience, str) else audience))
     no_time = next((name for name in _TIMES if f"({name})" in str(error)), "")
     reasons: dict[type[Exception], str] = {
         said.InvalidSignatureError: "its signature is wrong: it was altered, or made with another key",
@@ -144,7 +145,7 @@ def _reason(error: Exception, claims: Mapping[str, Any], audience: str | Iterabl
         if _is_time(claims.get("exp"))
         else "its exp is no time",
         said.ImmatureSignatureError: f"it is not valid before {_when(claims.get(early))} ({early})",
-        said.InvalidAudienceError: f"it is for another audience ({_quoted(claims.get('aud'))}), not {_listed(audience)}",
+        said.InvalidAudienceError: f"it is for another audience ({_quoted(claims.get('aud'))}), not {audiences}",
         said.InvalidIssuerError: f"it is from another issuer ({_quoted(claims.get('iss'))}), not {_quoted(issuer)}",
         said.InvalidIssuedAtError: "its iat is no time",
         said.InvalidSubjectError: "its sub is not text",
@@ -181,7 +182,3 @@ def _quoted(value: object) -> str:
     """A value out of a token, safe and short enough for a message and for an HTTP header."""
     text = ascii(value).replace('"', "'").replace("\\", "/")
     return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}..."
-
-
-def _listed(names: str | Iterable[str]) -> str:
-    return " or ".join(_quoted(name) for name in ([names] if isinstance(names, str) else names))
