@@ -47,13 +47,17 @@ class Entry:
         tool: Tool or method name, or the model's name.
         request: What is asked, as JSON data; what makes two calls the same call.
         fresh: Whether an answer that was kept from before will not do.
+        approved: Whether a change was allowed to begin, so that something may be different now.
         in_doubt: Whether a change is on its way, so that an answer that is lost leaves its outcome unknown.
         attempts: How often it was sent.
         cache: Which part a cache took.
+        stale_s: Age of an answer that stands in place of an error, in seconds.
+        note: What there is to say of a call that did not fail, in one line.
         bytes: Size of the answer.
         input_tokens: Of a model call.
         output_tokens: Likewise.
         cost_usd: None is unknown.
+        took_ms: How long it took when it was recorded; None where it is made now.
     """
 
     kind: Literal["tool", "model"]
@@ -61,13 +65,17 @@ class Entry:
     tool: str
     request: Mapping[str, Any] = field(default_factory=dict)
     fresh: bool = False
+    approved: bool = False
     in_doubt: bool = False
     attempts: int = 1
     cache: Literal["hit", "miss", "joined", "bypass"] = "bypass"
+    stale_s: float | None = None
+    note: str = ""
     bytes: int = 0
     input_tokens: int | None = None
     output_tokens: int | None = None
     cost_usd: Decimal | None = None
+    took_ms: float | None = None
 
 
 class Calls(Shown, Sequence[CallRecord]):
@@ -145,13 +153,14 @@ class Recorder:
             failure = error
             raise
         finally:
-            elapsed_ms = (time.perf_counter() - started) * 1000
+            elapsed_ms = (time.perf_counter() - started) * 1000 if entry.took_ms is None else entry.took_ms
             self._calls.append(self._finished(entry, started_at, elapsed_ms, failure))
 
     def _finished(
         self, entry: Entry, started_at: datetime, elapsed_ms: float, failure: BaseException | None
     ) -> CallRecord:
-        message = " ".join(self._redactor.text(str(failure)).split())[:_MESSAGE] if failure else None
+        said = str(failure) if failure else entry.note or None
+        message = None if said is None else " ".join(self._redactor.text(said).split())[:_MESSAGE]
         return CallRecord(
             started_at=started_at,
             kind=entry.kind,
@@ -162,6 +171,7 @@ class Recorder:
             duration_ms=elapsed_ms,
             attempts=entry.attempts,
             cache=entry.cache,
+            stale_s=entry.stale_s,
             bytes=entry.bytes,
             input_tokens=entry.input_tokens,
             output_tokens=entry.output_tokens,

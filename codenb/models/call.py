@@ -23,7 +23,7 @@ class CallRecord(Model):
         status: How it ended. `unknown`: a change was sent and its answer was lost.
         error_type: Name of the error's class, where it failed.
         duration_ms: Wall time, waiting for a person included.
-        attempts: How often it was sent.
+        attempts: How often it was sent; 0 where another call's answer served.
         cache: `bypass` where no cache took part.
         bytes: Size of the answer.
         input_tokens: Of a model call; None for a tool.
@@ -31,7 +31,8 @@ class CallRecord(Model):
         cost_usd: None is unknown, never zero.
         principal: Who called, as far as it was proved.
         trace_id: Links the calls of one operation, such as a gather with all its servers; 32 hexadecimal digits.
-        message: The error in one line.
+        stale_s: Age of the answer in seconds, where it was kept from before and stands in place of an error.
+        message: The error in one line; of a stale answer, the one that it stands in place of.
     """
 
     started_at: datetime
@@ -49,6 +50,7 @@ class CallRecord(Model):
     cost_usd: Decimal | None = None
     principal: str = "local"
     trace_id: str = ""
+    stale_s: float | None = None
     message: str | None = None
 
     def row(self) -> dict[str, Any]:

@@ -70,6 +70,8 @@ class ToolResult(Model):
         content: Every part as it came.
         raw: The whole protocol result, as JSON data.
         duration_ms: Wall time.
+        age_s: For how long the answer had been kept, in seconds; 0 where it came for this call.
+        stale: Whether that is longer than it should serve, and it stands in place of an error.
     """
 
     server: str
@@ -78,6 +80,8 @@ class ToolResult(Model):
     content: tuple[Content, ...] = ()
     raw: dict[str, Any] = Setting(default_factory=dict)
     duration_ms: float = 0
+    age_s: float = 0
+    stale: bool = False
 
     @property
     def text(self) -> str:
@@ -107,8 +111,8 @@ class ToolResult(Model):
     def view(self) -> View:
         return View(
             title=f"{self.server}.{self.tool}",
-            badges=[Badge("ok", Tone.GOOD)],
-            subtitle=f"{self.duration_ms:.0f} ms",
+            badges=[Badge("stale", Tone.WARN) if self.stale else Badge("ok", Tone.GOOD)],
+            subtitle=f"{self.duration_ms:.0f} ms" + (f", kept for {self.age_s:.0f} s" if self.age_s else ""),
             blocks=self._blocks(),
         )
 

@@ -185,7 +185,7 @@ async def test_every_call_is_one_row(in_process: Host) -> None:
 
     assert list(frame.columns) == [
         "started_at", "kind", "server", "tool", "status", "error_type", "duration_ms", "attempts", "cache", "bytes",
-        "input_tokens", "output_tokens", "cost_usd", "principal", "trace_id",
+        "input_tokens", "output_tokens", "cost_usd", "principal", "trace_id", "stale_s",
     ]  # fmt: skip
     assert list(frame["status"]) == ["ok", "error"]
     assert list(frame["trace_id"]) == ["cell-7", ""]
