@@ -19,10 +19,12 @@ class Live:
         scenario: What the world shows.
         built: The world at its present moment.
         frozen: Let time stand still until it is moved.
+        metrics: Whether a metrics server measures it.
     """
 
-    def __init__(self, scenario: Scenario, built: Built, *, frozen: bool) -> None:
+    def __init__(self, scenario: Scenario, built: Built, *, frozen: bool, metrics: bool = True) -> None:
         self.scenario = scenario
+        self.metrics = metrics
         self.sim = built.sim
         self.admission = built.admission
         self.kubelet = built.kubelet

@@ -89,6 +89,8 @@ class Program:
         crashes: The first that happens is how it ends; none for a process that keeps running.
         unhealthy: Set where its readiness probe sometimes fails.
         talk: Its log.
+        cpu: What it takes while it runs, in cores.
+        memory: Likewise, in bytes; a process that needs more before it crashes grows to that.
     """
 
     image: str
@@ -98,6 +100,8 @@ class Program:
     crashes: tuple[Crash, ...] = ()
     unhealthy: Unhealthy | None = None
     talk: Talk = Talk()
+    cpu: str = "15m"
+    memory: str = "40Mi"
 
     def missing_executable(self, container: Obj) -> str:
         """The executable that the container's command names and the image lacks; empty where it can start."""

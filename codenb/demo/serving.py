@@ -42,7 +42,14 @@ class Served:
 
 @asynccontextmanager
 async def serve(
-    scenario: str, kubeconfig_path: Path, *, seed: int, foreign: bool, port: int = 0, frozen: bool = False
+    scenario: str,
+    kubeconfig_path: Path,
+    *,
+    seed: int,
+    foreign: bool,
+    port: int = 0,
+    frozen: bool = False,
+    metrics: bool = True,
 ) -> AsyncIterator[Served]:
     """Build a world and answer requests until the block is left.
 
@@ -53,13 +60,14 @@ async def serve(
         foreign: Pretend to be a cluster that is not embedded.
         port: On 127.0.0.1; 0 for any that is free.
         frozen: Let time stand still until it is moved.
+        metrics: Have a metrics server.
 
     Raises:
         BadInput: No such scenario, the port is taken, or the kubeconfig cannot be written.
         ConfigError: The scenario's file cannot be used.
     """
     loaded = scenarios.load(scenario)
-    live = Live(loaded, build(loaded, seed=seed, foreign=foreign), frozen=frozen)
+    live = Live(loaded, build(loaded, seed=seed, foreign=foreign), frozen=frozen, metrics=metrics)
     listener = _listen(port)
     context = kubeconfig.FOREIGN_CONTEXT if foreign else kubeconfig.EMBEDDED_CONTEXT
     url = f"https://127.0.0.1:{listener.getsockname()[1]}"

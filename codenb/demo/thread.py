@@ -35,13 +35,23 @@ class WorldThread:
         seed: Equal seeds give equal names and uids.
         foreign: Count as a cluster that is not embedded.
         frozen: Let time stand still until `advance` or `set_now` moves it.
+        metrics: Have a metrics server.
     """
 
-    def __init__(self, scenario: str = "oom", *, seed: int = 1, foreign: bool = False, frozen: bool = False) -> None:
+    def __init__(
+        self,
+        scenario: str = "oom",
+        *,
+        seed: int = 1,
+        foreign: bool = False,
+        frozen: bool = False,
+        metrics: bool = True,
+    ) -> None:
         self.scenario: Scenario = scenarios.load(scenario)
         self._seed = seed
         self._foreign = foreign
         self._frozen = frozen
+        self._metrics = metrics
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=f"codenb-demo-{scenario}", daemon=True)
@@ -114,7 +124,12 @@ class WorldThread:
         self._over = asyncio.Event()
         try:
             async with serve(
-                self.scenario.name, self.kubeconfig, seed=self._seed, foreign=self._foreign, frozen=self._frozen
+                self.scenario.name,
+                self.kubeconfig,
+                seed=self._seed,
+                foreign=self._foreign,
+                frozen=self._frozen,
+                metrics=self._metrics,
             ) as served:
                 self._served: Served = served
                 self._ready.set()

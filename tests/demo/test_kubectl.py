@@ -45,6 +45,14 @@ def test_get_shows_the_failing_state(run):
     assert "node-1" in wide
 
 
+def test_top_shows_what_pods_and_nodes_take(run):
+    """Numbers that kubectl reads are numbers in a metrics server's form."""
+    pods = run("top", "pods", "-n", "shop", "--containers", "--sort-by=memory")
+    assert pods.splitlines()[1].split()[0].startswith("catalog-")
+    assert "checkout" not in pods
+    assert "node-1" in run("top", "nodes")
+
+
 @pytest.mark.parametrize(
     "kinds", ["svc,ep,endpointslices,cm,secret,sa,quota", "nodes,ns,sc,pv", "pvc,sts,ds,job,cj,hpa,pdb"]
 )

@@ -8,7 +8,19 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing
 from typing import Any
 
-from codenb.demo.api import discovery, lists, logs, openapi, reviews, scaling, steering, tables, watching, writing
+from codenb.demo.api import (
+    discovery,
+    lists,
+    logs,
+    metrics,
+    openapi,
+    reviews,
+    scaling,
+    steering,
+    tables,
+    watching,
+    writing,
+)
 from codenb.demo.api.requests import HttpRequest, Request, Target, resolve
 from codenb.demo.auth import User, allowed, refusal
 from codenb.demo.events import shown
@@ -72,7 +84,10 @@ class App:
         review = reviews.answer(http, user, kinds)
         if review is not None:
             return 201, review
-        found = openapi.answer(path, kinds) or discovery.answer(path, kinds)
+        read = metrics.answer(self._live, http, user)
+        if read is not None:
+            return 200, read
+        found = openapi.answer(path, kinds) or discovery.answer(path, kinds, metrics=self._live.metrics)
         if found is not None:
             if http.method not in ("GET", "HEAD"):
                 raise method_not_allowed()
@@ -99,7 +114,7 @@ class App:
         target = request.target
         there = self._live.sim.store.find(target.kind.stored, target.namespace, target.name) is not None
         answer = _WRITES[target.verb](self._live, request)
-        if not request.dry_run:
+        if not writing.is_dry(request):
             name = target.name or answer["metadata"]["name"]
             self._live.writes[target.attributes.full_resource, name] += 1
         return (200 if there else 201), answer

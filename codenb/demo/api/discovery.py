@@ -5,12 +5,25 @@ from __future__ import annotations
 from codenb.demo.kinds import VERBS, Kind
 from codenb.demo.objects import Obj
 
-_REVIEWS: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
+_Others = dict[tuple[str, str], tuple[Obj, ...]]
+
+
+def _review(plural: str, kind: str) -> Obj:
+    return {"name": plural, "singularName": kind.lower(), "namespaced": False, "kind": kind, "verbs": ["create"]}
+
+
+_REVIEWS: _Others = {
     ("authorization.k8s.io", "v1"): (
-        ("selfsubjectaccessreviews", "SelfSubjectAccessReview"),
-        ("selfsubjectrulesreviews", "SelfSubjectRulesReview"),
+        _review("selfsubjectaccessreviews", "SelfSubjectAccessReview"),
+        _review("selfsubjectrulesreviews", "SelfSubjectRulesReview"),
     ),
-    ("authentication.k8s.io", "v1"): (("selfsubjectreviews", "SelfSubjectReview"),),
+    ("authentication.k8s.io", "v1"): (_review("selfsubjectreviews", "SelfSubjectReview"),),
+}
+_METRICS: _Others = {
+    ("metrics.k8s.io", "v1beta1"): (
+        {"name": "nodes", "singularName": "", "namespaced": False, "kind": "NodeMetrics", "verbs": ["get", "list"]},
+        {"name": "pods", "singularName": "", "namespaced": True, "kind": "PodMetrics", "verbs": ["get", "list"]},
+    )
 }
 VERSION: Obj = {
     "major": "1",
@@ -25,13 +38,15 @@ VERSION: Obj = {
 }
 
 
-def answer(path: str, kinds: list[Kind]) -> Obj | None:
+def answer(path: str, kinds: list[Kind], *, metrics: bool) -> Obj | None:
     """The discovery document at a path; None where the path is not one of discovery.
 
     Args:
         path: Of the request.
         kinds: What is served.
+        metrics: Whether a metrics server is among those that do.
     """
+    others = _REVIEWS | (_METRICS if metrics else {})
     parts = [part for part in path.split("/") if part]
     match parts:
         case ["version"]:
@@ -40,42 +55,40 @@ def answer(path: str, kinds: list[Kind]) -> Obj | None:
             addresses = [{"clientCIDR": "0.0.0.0/0", "serverAddress": ""}]
             found = {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": addresses}
         case ["api", "v1"]:
-            found = _resources("", "v1", kinds)
+            found = _resources("", "v1", kinds, others)
         case ["apis"]:
-            found = {"kind": "APIGroupList", "apiVersion": "v1", "groups": _all_groups(kinds)}
-        case ["apis", group] if _versions(group, kinds):
-            found = {"kind": "APIGroup", "apiVersion": "v1"} | _group(group, kinds)
-        case ["apis", group, version] if version in _versions(group, kinds):
-            found = _resources(group, version, kinds)
+            found = {"kind": "APIGroupList", "apiVersion": "v1", "groups": _all_groups(kinds, others)}
+        case ["apis", group] if _versions(group, kinds, others):
+            found = {"kind": "APIGroup", "apiVersion": "v1"} | _group(group, kinds, others)
+        case ["apis", group, version] if version in _versions(group, kinds, others):
+            found = _resources(group, version, kinds, others)
         case _:
             found = None
     return found
 
 
-def _all_groups(kinds: list[Kind]) -> list[Obj]:
-    names = [kind.group for kind in kinds if kind.group] + [group for group, _ in _REVIEWS]
-    return [_group(name, kinds) for name in dict.fromkeys(names)]
+def _all_groups(kinds: list[Kind], others: _Others) -> list[Obj]:
+    names = [kind.group for kind in kinds if kind.group] + [group for group, _ in others]
+    return [_group(name, kinds, others) for name in dict.fromkeys(names)]
 
 
-def _versions(group: str, kinds: list[Kind]) -> list[str]:
+def _versions(group: str, kinds: list[Kind], others: _Others) -> list[str]:
     versions = [kind.version for kind in kinds if kind.group == group]
-    return list(dict.fromkeys(versions + [version for name, version in _REVIEWS if name == group]))
+    return list(dict.fromkeys(versions + [version for name, version in others if name == group]))
 
 
-def _group(name: str, kinds: list[Kind]) -> Obj:
-    versions = [{"groupVersion": f"{name}/{version}", "version": version} for version in _versions(name, kinds)]
+def _group(name: str, kinds: list[Kind], others: _Others) -> Obj:
+    served = _versions(name, kinds, others)
+    versions = [{"groupVersion": f"{name}/{version}", "version": version} for version in served]
     return {"name": name, "versions": versions, "preferredVersion": versions[0]}
 
 
-def _resources(group: str, version: str, kinds: list[Kind]) -> Obj:
+def _resources(group: str, version: str, kinds: list[Kind], others: _Others) -> Obj:
     resources: list[Obj] = []
     for kind in kinds:
         if (kind.group, kind.version) == (group, version):
             resources += _of(kind)
-    for plural, name in _REVIEWS.get((group, version), ()):
-        resources.append(
-            {"name": plural, "singularName": name.lower(), "namespaced": False, "kind": name, "verbs": ["create"]}
-        )
+    resources += others.get((group, version), ())
     group_version = f"{group}/{version}" if group else version
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": resources}
 

@@ -169,6 +169,11 @@ def _options(request: Request) -> Obj:
     return options
 
 
+def is_dry(request: Request) -> bool:
+    """Whether nothing is kept; a deletion may say so in its body too."""
+    return _dry(request, _options(request) if request.target.verb == "delete" else {})
+
+
 def _dry(request: Request, options: Obj) -> bool:
     return request.dry_run or options.get("dryRun") == ["All"]
 

@@ -123,12 +123,20 @@ class Cluster(Objects):
             raise refused(status, answer, doing=doing, context=self.context)
         return Applied(as_object(answer), created=status == _CREATED)
 
-    async def delete(self, kind: Kind, resource: Mapping[str, Any], *, dry_run: bool) -> None:
-        """Delete exactly the object that was read; what it owns is deleted after it.
+    async def delete(
+        self,
+        kind: Kind,
+        resource: Mapping[str, Any],
+        *,
+        dry_run: bool,
+        propagation: Literal["Background", "Foreground", "Orphan"] = "Background",
+    ) -> None:
+        """Delete exactly the object that was read.
 
         Args:
             kind: Of the object.
             resource: As it was read.
+            propagation: Whether what it owns is deleted after it, before it, or not at all.
             dry_run: Whether the server only says whether it would.
 
         Raises:
@@ -139,7 +147,7 @@ class Cluster(Objects):
         options = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
-            "propagationPolicy": "Background",
+            "propagationPolicy": propagation,
             "preconditions": {"uid": told["uid"], "resourceVersion": told["resourceVersion"]},
         } | ({"dryRun": ["All"]} if dry_run else {})
         path = self.path(kind, told.get("namespace"), told["name"])

@@ -13,14 +13,16 @@ from codenb.models import Change, Finding, Target
 from codenb.servers._base import Server, changes, make_server, reads
 from codenb.servers._clients.held import OnCluster
 from codenb.servers.kubernetes import changes as plans
-from codenb.servers.kubernetes import gather, logs, permissions, reading, rollouts
+from codenb.servers.kubernetes import deleting, gather, logs, permissions, reading, rollouts, usage
 from codenb.servers.kubernetes.analyzers import analyze
+from codenb.servers.kubernetes.deleting import Propagation
 from codenb.servers.kubernetes.logs import LogText
 from codenb.servers.kubernetes.permissions import Permission
 from codenb.servers.kubernetes.reading import EventList, PodList, ResourceList
 from codenb.servers.kubernetes.rollouts import RolloutHistory, RolloutStatus, WorkloadKind
 from codenb.servers.kubernetes.running import Part
 from codenb.servers.kubernetes.snapshot import Snapshot
+from codenb.servers.kubernetes.usage import Sort, UsageList
 from codenb.views import Badge, Block, Fold, Table, Tone, View
 from codenb.views import Field as Line
 
@@ -188,6 +190,13 @@ class Tools(OnCluster):
         seen = await gather.snapshot(self.cluster, namespace, workload)
         return Diagnosis(namespace=namespace, findings=tuple(analyze(seen)), summary=seen.summary, missing=seen.missing)
 
+    @reads(ttl_s=LIVE_S)
+    async def top(
+        self, namespace: str = "default", label_selector: str = "", sort: Sort = "cpu", limit: Limit = 100
+    ) -> UsageList:
+        """CPU (cores) and memory (bytes) that containers take, beside their requests and limits; most first."""
+        return await usage.top(self.cluster, namespace, labels=label_selector, sort=sort, limit=limit)
+
     @reads(ttl_s=300, untrusted=False)
     async def can_i(
         self, verb: str, resource: str, namespace: str | None = None, name: str | None = None
@@ -278,6 +287,37 @@ class Tools(OnCluster):
             env=env or {},
         )
 
+    @changes(destructive=True)
+    async def delete_resource(
+        self,
+        kind: str,
+        name: str,
+        namespace: str = "default",
+        *,
+        api_version: str | None = None,
+        propagation: Propagation = "Background",
+        fixed: dict[str, JsonValue] | None = None,
+    ) -> Change:
+        """Delete an object of a namespace, with what it owns; the preview says what else suffers.
+
+        Args:
+            kind: Kind, plural or short name.
+            name: Its name.
+            namespace: Where.
+            api_version: Where two groups have the kind.
+            propagation: `Orphan` leaves what it owns.
+            fixed: What the preview settled.
+        """
+        return await deleting.deleted(
+            self.cluster,
+            kind,
+            name,
+            namespace,
+            api_version=api_version,
+            propagation=propagation,
+            fixed=fixed or {},
+        )
+
 
 def server(
     settings: Settings | None = None, *, kubeconfig: str | Path | None = None, context: str | None = None
@@ -303,11 +343,13 @@ def server(
             tools.rollout_status,
             tools.rollout_history,
             tools.diagnose,
+            tools.top,
             tools.can_i,
             tools.scale_deployment,
             tools.undo_rollout,
             tools.restart_deployment,
             tools.patch_workload,
+            tools.delete_resource,
         ],
         gather=tools.gather_context,
         place=tools.place,
