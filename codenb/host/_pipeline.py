@@ -20,8 +20,8 @@ from mcp import Client
 from codenb.access import PREVIEW_TOOL
 from codenb.canonical import canonical_json
 from codenb.errors import ChangesOff, CodenbError, ConnectFailed, NotApproved, ServerError, UnknownServer
-from codenb.host._cache import Cache
 from codenb.host._access import Gate
+from codenb.host._cache import Cache
 from codenb.host._cassette import Cassette
 from codenb.host._change import changed, may_differ
 from codenb.host._deadline import Deadline
@@ -103,21 +103,16 @@ class Pipeline:
     ) -> ToolResult:
         """Call a tool that changes nothing."""
         key = Key(self.gate.principal.name, call.server, call.tool, canonical_json(call.arguments))
-        peer = self.peer(call.server)
+        self.peer(call.server)
         self.gate.require_call(call)
         return await self.cassette.result(
-            "tool", entry, timeout_s, lambda: self._tool(entry, peer, call, key, timeout_s, on_progress)
+            "tool", entry, timeout_s, lambda: self._tool(entry, call, key, timeout_s, on_progress)
         )
 
     async def _tool(
-        self,
-        entry: Entry,
-        peer: Peer,
-        call: ToolCall,
-        key: Key,
-        timeout_s: float | None,
-        on_progress: OnProgress | None,
+        self, entry: Entry, call: ToolCall, key: Key, timeout_s: float | None, on_progress: OnProgress | None
     ) -> ToolResult:
+        peer = self.peer(call.server)
         if (found := await self.cache.found(entry, key)) is not None:
             return found
         deadline = Deadline.within(timeout_s or peer.timeout_s)
