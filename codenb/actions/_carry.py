@@ -7,10 +7,8 @@ what it keeps, and after that the state itself is.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from codenb.actions._outcomes import DONE, Outcomes
@@ -71,7 +69,7 @@ class Carrier:
         Raises:
             asyncio.CancelledError: Stopped; what is known of the change is in `outcomes`.
         """
-        proposal, started_at, begun = request.proposal, datetime.now(UTC), time.monotonic()
+        proposal, started_at, begun = request.proposal, self.host.clock.now(), self.host.clock.time()
         success = proposal.success
         before = await check(self.host, success) if success else None
         sent = _Sent(
@@ -93,7 +91,7 @@ class Carrier:
         except asyncio.CancelledError as error:
             self._left(base, sent, error)
             raise
-        return outcome.model_copy(update={"duration_ms": (time.monotonic() - begun) * 1000})
+        return outcome.model_copy(update={"duration_ms": (self.host.clock.time() - begun) * 1000})
 
     def _left(self, base: Outcome, sent: _Sent, error: asyncio.CancelledError) -> None:
         """Keep what is known of a change whose caller was stopped."""

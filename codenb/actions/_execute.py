@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from codenb.actions._approver import Approver, by_configuration, objection
@@ -134,6 +133,7 @@ class _Execution:
             return self._refused(request.proposal, f"{line(error)}; {NOTHING_CHANGED}")
         if not isinstance(decided, Decision):
             raise BadInput(f"the approver {self.approver!r} answered with a {type(decided).__name__}, not a Decision")
+        await self._decided(request, decided)
         if problem := objection(request, decided):
             message = f"{problem}; {NOTHING_CHANGED}"
             return self._refused(request.proposal, message, decision=decided, pending=decided.pending)
@@ -142,6 +142,12 @@ class _Execution:
         outcome = await Carrier(self.host, self.say, self.outcomes).carry_out(request, decided)
         self.changed = self.changed or outcome.status != "refused"
         return outcome
+
+    async def _decided(self, request: ApprovalRequest, decided: Decision) -> None:
+        """Tell a recording what was decided; in a replay it has to be what was decided then."""
+        call = request.proposal.call
+        said = "approved" if decided.approve else "left open" if decided.pending else "rejected"
+        await self.host.cassette.decided(call.server, call.tool, request.digest, said, decided.decider)
 
     async def _request(self, proposal: Proposal) -> ApprovalRequest:
         """The proposal as things stand now, not as they stood when it was made."""
@@ -155,7 +161,7 @@ class _Execution:
             changes["undo"] = preview.change.undo
         now = proposal.model_copy(update=changes)
         place = preview.place if preview else place_without_preview(self.host, proposal.call)
-        return ApprovalRequest(proposal=now, place=place, asked_at=datetime.now(UTC), notes=notes)
+        return ApprovalRequest(proposal=now, place=place, asked_at=self.host.clock.now(), notes=notes)
 
     async def _without_asking(self, proposal: Proposal) -> Outcome | None:
         """What comes of a change that would be refused whoever approves it, or that is made already."""

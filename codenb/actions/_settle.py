@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from typing import TYPE_CHECKING
 
 from codenb.errors import BadInput, CodenbError
@@ -57,23 +56,24 @@ async def kept(host: Host, reference: str, *, server: str | None, within_s: floa
     if not _REFERENCE.fullmatch(reference):
         raise BadInput(f"{reference[:80]!r} is no reference: it is DIGEST.ID, as an outcome shows it")
     problems: dict[str, str] = {}
-    until, wait = time.monotonic() + within_s, _FIRST_WAIT_S
+    clock = host.clock
+    until, wait = clock.time() + within_s, _FIRST_WAIT_S
     # Our own servers first: another's word counts only where they know nothing of it.
     others = [] if server else [name for name, one in host.servers.items() if one.transport != "builtin"]
     servers = [server] if server else [name for name in host.servers if name not in others]
     preview: Preview | None = None
     while True:
-        found = await _first(host, servers, reference, max(_LEAST_READ_S, until - time.monotonic()), problems)
+        found = await _first(host, servers, reference, max(_LEAST_READ_S, until - clock.time()), problems)
         if not found and others:
-            found = await _first(host, others, reference, max(_LEAST_READ_S, until - time.monotonic()), problems)
+            found = await _first(host, others, reference, max(_LEAST_READ_S, until - clock.time()), problems)
         if found:
             name, preview = found
             if preview.outcome:
                 return preview
             servers, others = [name], []
-        if time.monotonic() >= until:
+        if clock.time() >= until:
             break
-        await asyncio.sleep(min(wait, max(0.0, until - time.monotonic())))
+        await clock.sleep(min(wait, max(0.0, until - clock.time())))
         wait = min(2 * wait, _LONGEST_WAIT_S)
     if preview is None:
         said = "; ".join(f"{name}: {problem}" for name, problem in problems.items())

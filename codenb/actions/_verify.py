@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import operator
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -66,17 +65,18 @@ async def verify(host: Host, condition: SuccessCondition, say: Callable[[str], N
         condition: What has to hold, and how long it may take.
         say: Gets a line whenever what is missing changes.
     """
-    until = time.monotonic() + condition.within_s
+    clock = host.clock  # in a replay, how often this reads is as recorded
+    until = clock.time() + condition.within_s
     wait, said = _FIRST_WAIT_S, ""
     while True:
-        left = until - time.monotonic()
+        left = until - clock.time()
         found = await check(host, condition, timeout_s=max(1.0, min(_LONGEST_READ_S, left)))
-        if found.holds or time.monotonic() >= until:
+        if found.holds or clock.time() >= until:
             return found
         if found.missing != said:
             said = found.missing
             say(f"waiting until {condition.text}: {said}")
-        await asyncio.sleep(min(wait, max(0.0, until - time.monotonic())))
+        await clock.sleep(min(wait, max(0.0, until - clock.time())))
         wait = min(wait * _GROWTH, _LONGEST_WAIT_S)
 
 

@@ -11,7 +11,6 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from codenb.context._plain import answered
@@ -101,7 +100,7 @@ class _Run:
                 status="partial" if missing else "ok",
                 data=data,
                 summary=_texts(data.get("summary")) if isinstance(data, dict) else {},
-                gathered_at=datetime.now(UTC),
+                gathered_at=self.host.clock.now(),
                 latency_ms=(time.monotonic() - begun) * 1000,
                 error=f"could not be read: {holes}" if holes else None,
             )
@@ -115,7 +114,7 @@ class _Run:
                 server=server.name,
                 tool=tool,
                 status=_status(error),
-                gathered_at=datetime.now(UTC),
+                gathered_at=self.host.clock.now(),
                 latency_ms=(time.monotonic() - begun) * 1000,
                 error=self.host.redactor.text(" ".join(str(error).split())),
                 error_type=type(error).__name__,
@@ -175,7 +174,7 @@ async def gather(
         items=trim(items, token_budget),
         missing={item.id: f"{item.status}: {item.error}" for item in items if item.status not in _ANSWERED}
         | {f"{item.id}: part": item.error for item in items if item.status == "partial" and item.error},
-        gathered_at=datetime.now(UTC),
+        gathered_at=host.clock.now(),
         wall_ms=(time.monotonic() - begun) * 1000,
         place=_place(items, host.servers),
         token_budget=token_budget,

@@ -1,5 +1,7 @@
 """Between a notebook and its MCP servers: connections, calls, records."""
 
+from codenb.host._cassette import Cassette
+from codenb.host._clock import Clock
 from codenb.host._elicit import Answered, Approve, Ask
 from codenb.host._host import Host
 from codenb.host._listing import (
@@ -12,22 +14,39 @@ from codenb.host._listing import (
     ToolInfo,
     Tools,
 )
+from codenb.host._matching import Requests
+from codenb.host._playback import Playback
+from codenb.host._recording import Recording
 from codenb.host._records import TRACE_ID, Calls, Entry
+from codenb.host._tape import FORMAT, MARK, Tape, Track, Writer, encoded
+from codenb.host._tape import read as read_tape
 
 __all__ = [
+    "FORMAT",
+    "MARK",
     "TRACE_ID",
     "Answered",
     "Approve",
     "Ask",
     "Calls",
+    "Cassette",
+    "Clock",
     "Entry",
     "Host",
+    "Playback",
     "PromptInfo",
     "Prompts",
+    "Recording",
+    "Requests",
     "ResourceInfo",
     "Resources",
     "ServerStatus",
     "Servers",
+    "Tape",
     "ToolInfo",
     "Tools",
+    "Track",
+    "Writer",
+    "encoded",
+    "read_tape",
 ]

@@ -32,6 +32,8 @@ _USUAL: Mapping[str, Any] = {
     "output_tokens": None,
     "cost_usd": None,
     "in_doubt": False,
+    "stale_s": None,
+    "note": "",
 }
 """What a call's record holds beside its duration, and what is not written because it is nearly always so."""
 
@@ -107,9 +109,9 @@ def error_from_json(data: Mapping[str, Any]) -> BaseException:
     return error
 
 
-def call_to_json(entry: Entry, took_ms: float) -> dict[str, Any]:
+def call_to_json(entry: Entry, took_ms: float, redactor: Redactor) -> dict[str, Any]:
     """What the record of a call says, where it is not the usual."""
-    found = {name: getattr(entry, name) for name in _USUAL}
+    found = {name: getattr(entry, name) for name in _USUAL} | {"note": redactor.text(entry.note)}
     told = {name: value for name, value in found.items() if value != _USUAL[name]}
     if entry.cost_usd is not None:
         told["cost_usd"] = str(entry.cost_usd)

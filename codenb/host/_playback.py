@@ -124,7 +124,7 @@ class Playback(Cassette):
     ) -> T:
         """Answer any other call."""
         track = await self._taken(self._counting.call("model", entry))
-        return self._answer(track, entry, lambda data, _took_ms: decode(data) if decode else data)
+        return self._answer(track, entry, lambda data, _answer_ms: decode(data) if decode else data)
 
     async def listed(
         self,
@@ -142,7 +142,7 @@ class Playback(Cassette):
             track = self._as_of(asked)
             if track is None:
                 raise self._missed(f"the {kind} of {server} were not asked for in {self.tape.path}: record again")
-            return self._answer(track, entry, lambda data, _took_ms: tuple(model.from_dict(one) for one in data))
+            return self._answer(track, entry, lambda data, _answer_ms: tuple(model.from_dict(one) for one in data))
 
         track = self._as_of(asked)
         was_call = track is None or (bool(track.call) and track.occurrence == asked.occurrence)
@@ -163,6 +163,7 @@ class Playback(Cassette):
             NotRecorded: It is another, so that what would have followed is not recorded.
         """
         track = await self._taken(self._counting.asked("decision", server, tool, {"digest": digest}))
+        self._copy(track)
         then = track.result if isinstance(track.result, dict) else {}
         if then.get("said") != said:
             raise self._missed(
@@ -220,7 +221,7 @@ class Playback(Cassette):
                 call_from_json(entry, track.call)
             if track.error is None:
                 # A copy: whoever changes what it was given must not change what the next one gets.
-                return decode(copy.deepcopy(track.result), float(track.call.get("took_ms", 0)))
+                return decode(copy.deepcopy(track.result), float(track.call.get("answer_ms", 0)))
             failure = error_from_json(track.error)
         except (CodenbError, TypeError, ValueError) as error:
             raise CassetteError(f"{self.tape.path}, number {track.n} cannot be read: {error}: record again") from error

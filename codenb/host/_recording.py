@@ -132,7 +132,7 @@ class Recording(Cassette):
                 raise
             finally:
                 if told:
-                    call = call_to_json(entry, _since(started)) if entry else {}
+                    call = call_to_json(entry, _since(started), self._redactor) if entry else {}
                     self._news(asked, told, call)
             return items
 
@@ -179,7 +179,9 @@ class Recording(Cassette):
         started = time.perf_counter()
 
         async def keep(answer: T | None, told: Callable[[], dict[str, Any]]) -> None:
-            call = call_to_json(entry, _since(started))
+            call = call_to_json(entry, _since(started), self._redactor)
+            if isinstance(answer, ToolResult):
+                call["answer_ms"] = answer.duration_ms
 
             def write() -> None:
                 self._keep(asked, told(), request=request(answer) if request else None, call=call, asks=questions)

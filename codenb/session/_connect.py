@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from codenb import config
 from codenb.errors import BadInput, CodenbError
 from codenb.models import Place, ServerAbout
+from codenb.session._replay import project_of, recorded, replayed
 from codenb.session._session import Session
 
 if TYPE_CHECKING:
@@ -62,13 +63,28 @@ class Connecting:
             await self._session.close()
 
 
-def connect(where: str | Path | None = None, *, home: str | Path | None = None) -> Connecting:
-    """Connect to the servers of a project, or to the embedded world.
+def connect(
+    where: str | Path | None = None,
+    *,
+    home: str | Path | None = None,
+    record: str | Path | None = None,
+    replay: str | Path | None = None,
+) -> Connecting:
+    """Connect to the servers of a project, or to the embedded world; or to a recording of either.
+
+    A recording holds every call and its answer as this session had them, without secrets. Played back, no connection
+    is opened, no process started and nothing changed: what it does not hold is an error. Approvers are asked again and
+    have to decide as then. `nb.calls` of a replay tells when a call was played, and how long it took when it was
+    recorded, what it cost then and which part a cache had in it.
 
     Args:
         where: A project folder; or `demo`, or `demo:SCENARIO`, for the embedded world with the built-in servers.
             None takes `CODENB_CONNECT` where it is set, else `home`, else the project folder found upward from here.
         home: The project folder; with `demo`, one whose servers take part as well.
+        record: A file to write every call to, from now on until the session is closed; a recording that is there is
+            replaced. None takes `CODENB_RECORD` where it is set.
+        replay: A recording to answer from. None takes `CODENB_REPLAY` where it is set. With `record`, what is used of
+            it is written there again, byte for byte.
 
     Returns:
         Await it for a `Session`, or use it with `async with`.
@@ -76,18 +92,43 @@ def connect(where: str | Path | None = None, *, home: str | Path | None = None) 
     Raises:
         ConfigError: No such folder, or a configuration that cannot be used (when awaited).
         BadInput: No such scenario, or two folders (when awaited).
+        CassetteError: A file that cannot be recorded to, or played back (when awaited).
     """
 
     async def opened() -> Session:
         chosen = str(where) if where is not None else os.environ.get("CODENB_CONNECT", "")
         kind, _, scenario = chosen.partition(":")
-        if kind == "demo":
-            return await _connect_demo(scenario or "oom", home)
-        if chosen and home:
+        if kind != "demo" and chosen and home:
             raise BadInput(f"two project folders, {chosen} and {home}: name the one that is meant")
-        return await _connect_project(chosen or home)
+        project = home if kind == "demo" else chosen or home
+        written, played = _file(record, "CODENB_RECORD"), _file(replay, "CODENB_REPLAY")
+        if played is not None:
+            meant = str(where) if where is not None else ""
+            return await replayed(played, where=meant, project=project_of(project), record=written)
+        session = await (_connect_demo(scenario or "oom", home) if kind == "demo" else _connect_project(project))
+        if written is not None:
+            try:
+                await recorded(session, written, project_of(project))
+            except BaseException:
+                await session.close()
+                raise
+        return session
 
     return Connecting(opened)
+
+
+def _file(given: str | Path | None, variable: str) -> Path | None:
+    """A file that is named by an argument, or else by the environment.
+
+    Raises:
+        BadInput: It is no path.
+    """
+    named = os.environ.get(variable) or None if given is None else given
+    if named is None:
+        return None
+    if not isinstance(named, str | Path) or not str(named).strip():
+        raise BadInput(f"a recording is named by its path, not by {named!r}")
+    return Path(named).expanduser()
 
 
 async def _connect_demo(scenario: str, home: str | Path | None) -> Session:

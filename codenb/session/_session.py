@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -37,18 +38,31 @@ if TYPE_CHECKING:
     from codenb.experts import Expert
     from codenb.host import Calls, Host, Prompts, Resources, Tools
     from codenb.models.opinion import QuestionKind
+    from codenb.session._replay import Replay
 
 
 class Session(Deploys, Shown):
     """A connected notebook. Made by `connect`; ended by `close`."""
 
     def __init__(
-        self, host: Host, settings: Settings, about: Sequence[ServerAbout], world: World | None = None
+        self,
+        host: Host,
+        settings: Settings,
+        about: Sequence[ServerAbout],
+        world: World | None = None,
+        *,
+        where: str | None = None,
     ) -> None:
         self.host = host
         self.settings = settings
         self.about = tuple(about)
         self.world = world
+        self.replay: Replay | None = None
+        """What is played back, where calls are answered from a recording."""
+        self.recording: Path | None = None
+        """The file that calls are written to, if any."""
+        scenario = world.scenario if world else None
+        self._where = where or (f"scenario {scenario.name}: {scenario.title}" if scenario else str(settings.home))
         self.outcomes = actions.Outcomes()
         """What came of the last `execute`, as far as it came: also where its cell was stopped."""
         self._gathered: ContextBundle | None = None
@@ -303,9 +317,7 @@ class Session(Deploys, Shown):
 
     def view(self) -> View:
         """Which servers, which cluster, and whether it may change anything."""
-        scenario = self.world.scenario if self.world else None
-        where = f"scenario {scenario.name}: {scenario.title}" if scenario else str(self.settings.home)
-        return overview(where, self.about, self.host.status(), self.settings)
+        return overview(self._where, self.about, self.host.status(), self.settings)
 
 
 def _asked(bundle: ContextBundle) -> list[str] | None:
