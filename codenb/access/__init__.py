@@ -4,6 +4,7 @@ from codenb.access._access import Access
 from codenb.access._approvers import APPROVAL_KEYS, ApprovalKeys, fingerprint
 from codenb.access._audit import AuditLog
 from codenb.access._audit_event import AuditEntries, AuditEntry, AuditEvent, AuditKind, Fault
+from codenb.access._denials import Denials
 from codenb.access._durable import Damaged, Durable
 from codenb.access._grants import TTL, Grant, sign_grant, verify_grant
 from codenb.access._principal import LOCAL, PREVIEW_TOOL, Permits, Principal
@@ -21,6 +22,7 @@ __all__ = [
     "AuditKind",
     "AuditLog",
     "Damaged",
+    "Denials",
     "Durable",
     "Fault",
     "Grant",

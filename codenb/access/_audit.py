@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 from codenb.access._audit_event import BEGINNING, AuditEntries, AuditEntry, AuditEvent, Fault, hash_of
 from codenb.access._durable import Damaged, Durable
@@ -19,6 +19,9 @@ from codenb.canonical import canonical_json
 from codenb.errors import BadInput, CodenbError, ConfigError
 from codenb.redaction import Redactor
 from codenb.redaction import redactor as default_redactor
+
+if TYPE_CHECKING:
+    from codenb.config import Settings
 
 _TRIGGERS = {
     "entries_are_not_changed": "CREATE TRIGGER entries_are_not_changed BEFORE UPDATE ON entries "
@@ -55,6 +58,11 @@ class AuditLog:
         self.path = folder / "audit.db"
         self._redactor = redactor or default_redactor()
         self._file = Durable(self.path, (_TABLE, *_TRIGGERS.values()), "the audit log")
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The log of a project."""
+        return cls(settings.state_dir / "audit", settings.redactor())
 
     def append(self, event: AuditEvent) -> AuditEntry:
         """Add an event; when this returns, it is on the disk.

@@ -41,10 +41,10 @@ _TONES = OUTCOME_TONES | {"denied": Tone.WARN, "declined": Tone.WARN, "approved"
 class AuditEvent(Model):
     """One step of a change, or a call that was denied.
 
-    Nobody says what another has said. Of a change, a server of codenb's kind writes `asked` (the question was put), then
-    `declined` or `approved` (a yes to this very preview was used up; from here on it may be written), then how it ended.
-    For a third-party tool the host does that. Whoever carries out proposals in a notebook writes `decided` (which
-    approver said what), and of how it ended what only he knows, such as `verified`.
+    Nobody says what another has said. Of a change, a server of codenb's kind writes `asked` (the question was put),
+    then `declined` or `approved` (a yes to this very preview was used up; from here on it may be written), then how it
+    ended. For a third-party tool the host does that. Whoever carries out proposals in a notebook writes `decided`
+    (which approver said what), and of how it ended what only he knows, such as `verified`.
 
     Attributes:
         kind: What happened.

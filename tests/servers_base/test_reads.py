@@ -27,6 +27,9 @@ async def test_a_tool_says_truthfully_what_it_is(server: Server, mode: str):
 
     assert {name: tool.annotations.read_only_hint for name, tool in tools.items()} == {
         "preview_change": True,
+        "remember": False,
+        "recall": True,
+        "forget": False,
         "get_count": True,
         "noted": True,
         "gather_context": True,
@@ -91,7 +94,7 @@ async def test_a_gather_function_takes_a_target(server: Server):
         ("get_count", {"nam": "x"}, "BadInput", "get_count has no argument 'nam': it takes name, namespace"),
         ("set_count", {"name": "x", "value": "many"}, "BadInput", "argument 'value' of set_count"),
         ("gather_context", {"target": {"namespace": 1}}, "BadInput", "argument 'target.namespace' of gather_context"),
-        ("get_counts", {}, "UnknownTool", "server toy has no tool 'get_counts': it has fail, gather_context"),
+        ("get_counts", {}, "UnknownTool", "server toy has no tool 'get_counts': it has fail, forget, gather_context"),
         (
             "get_count",
             {"name": "forbidden"},

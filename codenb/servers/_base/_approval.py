@@ -74,18 +74,20 @@ def require_elicitation(context: Context[Any, Any], tool: str) -> None:
         )
 
 
-def answered_reference(responses: InputResponses | None, tool: str) -> str | None:
-    """Which preview the answers of an earlier round are for.
+def is_declined(responses: InputResponses | None) -> bool:
+    """Whether the question of an earlier round was declined; that stands however the state has moved meanwhile."""
+    return any(isinstance(one, ElicitResult) and one.action != "accept" for one in (responses or {}).values())
 
-    Raises:
-        NotApproved: The question was declined; that stands however the state has moved meanwhile.
-    """
+
+def answered_reference(responses: InputResponses | None) -> str | None:
+    """Which preview the answers of an earlier round are for."""
     for response in (responses or {}).values():
-        if isinstance(response, ElicitResult):
-            if response.action != "accept":
-                raise declined(tool)
-            if response.content and isinstance(reference := response.content.get("preview"), str):
-                return reference
+        if (
+            isinstance(response, ElicitResult)
+            and response.content
+            and isinstance(reference := response.content.get("preview"), str)
+        ):
+            return reference
     return None
 
 

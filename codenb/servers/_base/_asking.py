@@ -6,13 +6,13 @@ import inspect
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Elicit, Resolve
 
-from codenb.errors import BadInput, ChangesOff, PreviewUsed
+from codenb.errors import BadInput, ChangesOff, CodenbError, PreviewUsed
 from codenb.models.outcome import Decision, Outcome
 from codenb.models.preview import Preview
 from codenb.servers._base._approval import (
@@ -20,9 +20,11 @@ from codenb.servers._base._approval import (
     answer_model,
     answered_reference,
     declined,
+    is_declined,
     question,
     require_elicitation,
 )
+from codenb.servers._base._auditing import Auditor
 from codenb.servers._base._caller import caller
 from codenb.servers._base._carrying import Carrier
 from codenb.servers._base._granted import granted
@@ -61,6 +63,7 @@ class _Call:
     tool: ChangeTool
     planner: Planner
     store: PreviewStore
+    auditor: Auditor
     values: dict[str, Any]
 
     def slot(self, preview: Preview | None) -> str:
@@ -68,14 +71,46 @@ class _Call:
         masked = preview.change.shown_arguments if preview else ()
         return self.planner.slot(caller().name, self.tool.name, self.values, masked)
 
+    async def question(self, context: Context[Any, Any]) -> Elicit[Approval] | AutoApproval:
+        """What is asked in this round, or the answer that the configuration gives."""
+        if not self.planner.auto_approves:
+            require_elicitation(context, self.tool.name)
+        if context.request_state is not None:
+            if is_declined(context.input_responses):
+                await self.decline()
+            asked = await self.asked_before(answered_reference(context.input_responses))
+            if asked is not None:
+                return Elicit(question(asked), answer_model(asked))
+        plan = await self.planner.plan(self.tool, self.values, {})
+        if refusal := self.planner.refusal(plan):
+            off = ChangesOff(refusal)
+            await self.auditor.denied(self.tool.name, off, plan.place)
+            raise off
+        decision = self.planner.auto_approved(plan.change, plan.digest)
+        if decision is None:
+            require_elicitation(context, self.tool.name)
+        preview = self.planner.preview(plan)
+        await self.store.save(preview, self.slot(preview))
+        await self.auditor.asked(preview)
+        if decision is not None:
+            return AutoApproval(approve=True, preview=preview.reference, decision=decision)
+        return Elicit(question(preview), answer_model(preview))
+
     async def asked_before(self, reference: str | None) -> Preview | None:
         """The preview that an earlier round of this call asked about: the one its answer names, else the newest."""
         kept = await self.store.find(reference) if reference else None
         if kept is None or kept.slot != self.slot(kept.preview):
             return await self.store.newest_waiting(self.slot(None))
         if kept.state != "waiting":
-            raise PreviewUsed(already_used(kept.preview.reference))
+            used = PreviewUsed(already_used(kept.preview.reference))
+            await self.auditor.refused(self.tool.name, kept.preview, used)
+            raise used
         return kept.preview
+
+    async def decline(self) -> NoReturn:
+        """Note that the answer was a no, and stop."""
+        await self.auditor.declined(self.tool.name, await self.store.newest_waiting(self.slot(None)))
+        raise declined(self.tool.name)
 
     async def approved(self, approval: Approval) -> tuple[str, Decision | None, str]:
         """Whether a yes counts; nothing is consumed yet.
@@ -94,7 +129,9 @@ class _Call:
         return slot, decision, grant.id if grant else ""
 
 
-def asking(tool: ChangeTool, planner: Planner, carrier: Carrier, store: PreviewStore) -> Callable[..., Any]:
+def asking(
+    tool: ChangeTool, planner: Planner, carrier: Carrier, store: PreviewStore, auditor: Auditor
+) -> Callable[..., Any]:
     """Make the function that is registered for a change tool.
 
     In the 2025 protocol the question is asked while the call waits. In the 2026 protocol the call ends with the
@@ -103,31 +140,20 @@ def asking(tool: ChangeTool, planner: Planner, carrier: Carrier, store: PreviewS
 
     async def ask(**values: Any) -> Elicit[Approval] | AutoApproval:
         context: Context[Any, Any] = values.pop(_CONTEXT)
-        if not planner.auto_approves:
-            require_elicitation(context, tool.name)
-        call = _Call(tool, planner, store, values)
-        if context.request_state is not None:
-            asked = await call.asked_before(answered_reference(context.input_responses, tool.name))
-            if asked is not None:
-                return Elicit(question(asked), answer_model(asked))
-        plan = await planner.plan(tool, values, {})
-        if refusal := planner.refusal(plan):
-            raise ChangesOff(refusal)
-        decision = planner.auto_approved(plan.change, plan.digest)
-        if decision is None:
-            require_elicitation(context, tool.name)
-        preview = planner.preview(plan)
-        await store.save(preview, call.slot(preview))
-        if decision is not None:
-            return AutoApproval(approve=True, preview=preview.reference, decision=decision)
-        return Elicit(question(preview), answer_model(preview))
+        return await _Call(tool, planner, store, auditor, values).question(context)
 
     async def change(**values: Any) -> Outcome:
         answer: ElicitationResult[Approval] = values.pop(_ANSWER)
+        call = _Call(tool, planner, store, auditor, values)
         if not isinstance(answer, AcceptedElicitation) or not answer.data.approve:
-            raise declined(tool.name)
-        slot, decision, grant = await _Call(tool, planner, store, values).approved(answer.data)
-        return await carrier.carry_out(tool, values, slot, answer.data.preview, decision, grant=grant)
+            await call.decline()
+        try:
+            slot, decision, grant = await call.approved(answer.data)
+            return await carrier.carry_out(tool, values, slot, answer.data.preview, decision, grant=grant)
+        except CodenbError as error:  # before anything was consumed; what comes after is the carrier's to tell
+            kept = await store.find(answer.data.preview)
+            await auditor.refused(tool.name, kept.preview if kept else None, error)
+            raise
 
     hints = hints_of(tool.function)
     arguments = [

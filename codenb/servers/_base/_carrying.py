@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -35,7 +35,9 @@ from codenb.errors import (
 from codenb.models.outcome import Decision, Outcome, OutcomeStatus
 from codenb.models.preview import Preview
 from codenb.servers._base._answers import NotApplied, one_line, ours, said
+from codenb.servers._base._auditing import Auditor
 from codenb.servers._base._hiding import Hiding, hidden
+from codenb.servers._base._memory import Memory
 from codenb.servers._base._moved import what_moved
 from codenb.servers._base._plans import ChangeTool, Planner
 from codenb.servers._base._store import Claim, PreviewStore
@@ -117,12 +119,16 @@ class Carrier:
         store: Where the approvals are consumed.
         timeout_s: How long carrying one out may take; None is as configured.
         log: Where it is said when an outcome could not be kept.
+        auditor: Writes down what is made, before it is made.
+        memory: Keeps what came of it.
     """
 
     planner: Planner
     store: PreviewStore
     timeout_s: float | None
     log: logging.Logger
+    auditor: Auditor
+    memory: Memory
     _running: set[asyncio.Task[Any]] = field(default_factory=set, init=False)
 
     async def carry_out(
@@ -172,6 +178,13 @@ class Carrier:
         if cancelled is not None:
             raise cancelled
 
+    async def settle_killed(self, preview: Preview, outcome: Outcome) -> Outcome:
+        """Keep what the state tells of a change whose process was killed; of several who read it, the first does."""
+        if await self.store.settle_killed(preview, outcome):
+            outcome = await self.auditor.ended(preview, outcome)
+            await self._tried(self.memory.keep(preview, outcome), outcome)
+        return outcome
+
     def _ended(self, task: asyncio.Task[Any]) -> None:
         for running in (self._running, _RUNNING):
             running.discard(task)
@@ -195,6 +208,7 @@ class Carrier:
         problem: Exception | None = None
         try:
             async with asyncio.timeout(timeout_s) as deadline:
+                await self.auditor.approved(attempt.preview, decision)
                 answer = await self._applied(attempt, tool, arguments)
             outcome = attempt.outcome("applied", answer=answer, written=True)
         except Exception as error:  # noqa: BLE001  a write may raise anything; what is known of it must be kept
@@ -205,8 +219,7 @@ class Carrier:
         except BaseException:  # cancelled with its loop, or interrupted
             await self._settle(attempt, attempt.failure(DeadlineExceeded("the server was stopped")))
             raise
-        await self._settle(attempt, outcome)
-        return outcome, problem
+        return await self._settle(attempt, outcome), problem
 
     async def _applied(self, attempt: _Attempt, tool: ChangeTool, arguments: Mapping[str, Any]) -> JsonValue:
         approved = attempt.preview
@@ -230,9 +243,15 @@ class Carrier:
                 return attempt.shown(answer)
         raise AssertionError("the last try returns or raises")
 
-    async def _settle(self, attempt: _Attempt, outcome: Outcome) -> None:
+    async def _settle(self, attempt: _Attempt, outcome: Outcome) -> Outcome:
+        """Keep what came of a change: what was done was done, and its caller hears of it even where that fails."""
+        outcome = await self.auditor.ended(attempt.preview, outcome)
+        await self._tried(self.store.settle(attempt.claim, outcome), outcome)
+        await self._tried(self.memory.keep(attempt.preview, outcome), outcome)
+        return outcome
+
+    async def _tried(self, keeping: Awaitable[None], outcome: Outcome) -> None:
         try:
-            await self.store.settle(attempt.claim, outcome)
+            await keeping
         except (ConfigError, sqlite3.Error):
-            # What was done was done; the caller hears of it even where it could not be kept.
             self.log.exception("the outcome of %s could not be kept", outcome.reference)

@@ -59,7 +59,7 @@ def reads(
 
     Args:
         function: What is marked, where nothing is said of it.
-        ttl_s: For how many seconds its answer may be kept; None leaves it to the host.
+        ttl_s: For how many seconds its answer may be kept and shared, 0 for never; None leaves it to the host.
         untrusted: Whether its answer holds text of workloads, commits or people.
         version: Of the tool.
     """
@@ -89,6 +89,11 @@ def changes(
     """
     mark = _marking(Mark("changes", version=version, destructive=destructive, undo=undo))
     return mark if function is None else mark(function)
+
+
+def remembers(function: F) -> F:
+    """Mark a function as a tool that writes the server's own memory and nothing else, which takes no approval."""
+    return _marking(Mark("memory"))(function)
 
 
 def mark_of(function: Callable[..., Any]) -> Mark:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from mcp.server import MCPServer
@@ -19,11 +19,11 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import ValidationError
 
-from codenb.errors import BadInput, CodenbError, ConfigError, UnknownTool
+from codenb.errors import AccessError, BadInput, CodenbError, ConfigError, UnknownTool
 from codenb.redaction import Redactor
 from codenb.redaction import redactor as default_redactor
 from codenb.servers._base._answers import answer, refusal, wrong_argument
-from codenb.servers._base._docs import described
+from codenb.servers._base._docs import described, drop_titles
 from codenb.servers._base._hiding import Hiding, hiding
 from codenb.servers._base._marks import Mark
 from codenb.servers._base._metrics import OTHER, ToolMetrics
@@ -70,6 +70,7 @@ class KernelServer(PermittedServer):
         self._redactor = redactor
         self._marks: dict[str, Mark] = {}
         self.metrics: ToolMetrics | None = None
+        self.denied: Callable[[str, AccessError], Awaitable[None]] | None = None
         self._log = logging.getLogger(f"codenb.servers.{name}")
 
     def add(self, function: Callable[..., Any], mark: Mark, *, name: str, documented: Callable[..., Any]) -> None:
@@ -95,7 +96,7 @@ class KernelServer(PermittedServer):
             annotations=ToolAnnotations(
                 read_only_hint=mark.kind == "reads",
                 destructive_hint=mark.destructive,
-                idempotent_hint=mark.kind == "reads",
+                idempotent_hint=mark.kind != "changes",
             ),
             meta=mark.meta,
         )
@@ -103,6 +104,7 @@ class KernelServer(PermittedServer):
         if mark.kind == "changes":
             self.changing.add(name)
         parameters = self.registered(name).parameters
+        drop_titles(parameters)
         parameters["additionalProperties"] = False
         for argument, text in arguments.items():
             if argument in parameters["properties"]:
@@ -180,7 +182,7 @@ class KernelServer(PermittedServer):
                 return self._refused(problem, hides, name)
             before = _cancellations()
             try:
-                self.require_call(name, arguments)
+                await self._require_permit(name, arguments)
                 self._require_known(self.registered(name), arguments)
                 result = await super().call_tool(name, arguments, context)
                 if isinstance(result, CallToolResult):
@@ -191,6 +193,14 @@ class KernelServer(PermittedServer):
                 _forget_cancellations(before)
                 return self._refused(error, hides, name)
             return result
+
+    async def _require_permit(self, name: str, arguments: dict[str, Any]) -> None:
+        try:
+            self.require_call(name, arguments)
+        except AccessError as error:
+            if self.denied is not None:
+                await self.denied(name, error)
+            raise
 
     def _refused(self, error: Exception, hides: Hiding, name: str) -> CallToolResult:
         changes = name in self._marks and self._marks[name].kind == "changes"

@@ -28,11 +28,14 @@ from codenb.redaction import Redactor
 from codenb.servers._base import _marks
 from codenb.servers._base._answers import ANSWER_BYTES, one_line, said
 from codenb.servers._base._asking import asking, hints_of
+from codenb.servers._base._auditing import Auditor
 from codenb.servers._base._caller import caller
 from codenb.servers._base._carrying import Carrier
 from codenb.servers._base._mcp import KernelServer
+from codenb.servers._base._memory import Memory
 from codenb.servers._base._plans import ChangeTool, Planner
 from codenb.servers._base._reading_back import as_it_is, is_redacted, not_read_back, read_back
+from codenb.servers._base._remembering import offer
 from codenb.servers._base._store import PreviewStore
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -49,6 +52,7 @@ class Server:
         name: Its name.
         version: Its version.
         mcp: The SDK's server, for `Client(server.mcp)`, `streamable_http_app()`, and more resources and prompts.
+        memory: What it remembers.
     """
 
     def __init__(
@@ -76,7 +80,9 @@ class Server:
         self._planner = Planner(name, self.place, lambda: self.settings, self._tool_schema)
         self._store = PreviewStore(lambda: self.settings.state_dir)
         log = logging.getLogger(f"codenb.servers.{name}")
-        self._carrier = Carrier(self._planner, self._store, change_timeout_s, log)
+        self.memory = Memory(name, lambda: self.settings.state_dir)
+        self._auditor = Auditor(name, lambda: self.settings, log)
+        self._carrier = Carrier(self._planner, self._store, change_timeout_s, log, self._auditor, self.memory)
         self.mcp = KernelServer(
             name,
             version=version,
@@ -88,7 +94,9 @@ class Server:
         )
         self.mcp.resource("about://server", mime_type="application/json")(self._about_resource)
         self.mcp.resource("preview://{reference}", mime_type="application/json")(self._preview_resource)
+        self.mcp.denied = self._auditor.denied
         self.add(self.preview_change)
+        offer(self.memory, self, self._redactor)
 
     @cached_property
     def settings(self) -> Settings:
@@ -143,7 +151,7 @@ class Server:
                     f"`-> codenb.Change` and return Change(...).written_by(write)"
                 )
             self._change_tools[tool] = change = ChangeTool(tool, function)
-            registered = asking(change, self._planner, self._carrier, self._store)
+            registered = asking(change, self._planner, self._carrier, self._store, self._auditor)
         else:
             registered = function
         self.mcp.add(registered, mark, name=tool, documented=function)
@@ -166,7 +174,7 @@ class Server:
                     f"{able}"
                 )
 
-    @_marks.reads()
+    @_marks.reads(ttl_s=0)
     async def preview_change(self, tool: str, arguments: dict[str, JsonValue]) -> Preview:
         """What a tool that changes something would do, without doing it and without asking anybody.
 
@@ -238,7 +246,7 @@ class Server:
             return not_read_back(preview, f"and it acts on another place now, {plan.place}")
         outcome = read_back(preview, now)
         if outcome.status != "unknown":
-            await self._store.settle_killed(preview, outcome)
+            outcome = await self._carrier.settle_killed(preview, outcome)
         return outcome
 
     async def drain(self) -> None:

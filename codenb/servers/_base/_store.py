@@ -114,9 +114,13 @@ class PreviewStore:
         """Keep what came of it, and let go of the claim."""
         await asyncio.to_thread(self._settle, claim, outcome)
 
-    async def settle_killed(self, preview: Preview, outcome: Outcome) -> None:
-        """Keep what came of one whose process was killed, unless somebody else has said so meanwhile."""
-        await asyncio.to_thread(self._settle_killed, preview, outcome)
+    async def settle_killed(self, preview: Preview, outcome: Outcome) -> bool:
+        """Keep what came of one whose process was killed, unless somebody else has said so meanwhile.
+
+        Returns:
+            Whether it is kept now and was not before.
+        """
+        return await asyncio.to_thread(self._settle_killed, preview, outcome)
 
     def _save(self, preview: Preview, slot: str) -> None:
         now = time.time()
@@ -197,13 +201,15 @@ class PreviewStore:
         finally:
             claim.release()
 
-    def _settle_killed(self, preview: Preview, outcome: Outcome) -> None:
+    def _settle_killed(self, preview: Preview, outcome: Outcome) -> bool:
         with self._open() as db:
-            db.execute(
+            done = db.execute(
                 "UPDATE previews SET outcome = ? WHERE id = ? AND used IS NOT NULL AND outcome IS NULL",
                 (outcome.model_dump_json(), preview.id),
             )
+            first = done.rowcount == 1
         self._lock_path(preview.id).unlink(missing_ok=True)
+        return first
 
     def _lock_path(self, preview_id: str) -> Path:
         return self.folder() / "run" / f"applying-{preview_id}"
