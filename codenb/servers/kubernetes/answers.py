@@ -18,9 +18,14 @@ class Answer(Model):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """The fields and their types, without titles and descriptions."""
+        """The fields and their types, without titles, descriptions and defaults."""
         schema = handler.resolve_ref_schema(handler(core))
         schema.pop("description", None)
         for one in schema.get("properties", {}).values():
-            one.pop("title", None)
+            for key in ("title", "default"):
+                one.pop(key, None)
+            kinds = [each.get("type") for each in one.get("anyOf") or () if each.keys() == {"type"}]
+            if kinds and len(kinds) == len(one["anyOf"]):
+                del one["anyOf"]
+                one["type"] = kinds
         return schema
