@@ -1,6 +1,7 @@
 from . import errors as errors
 from . import plots as plots
 from . import widgets as widgets
+from .access import Access as Access
 from .actions import (
     decisions as decisions,
 )
@@ -58,6 +59,9 @@ from .servers import (
 )
 from .servers import (
     reads as reads,
+)
+from .servers import (
+    serve_http as serve_http,
 )
 from .servers import (
     serve_stdio as serve_stdio,

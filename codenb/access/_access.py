@@ -167,10 +167,8 @@ class Access:
 
     def nobody(self) -> Principal:
         """Who has shown no token: may do nothing, and is told so."""
-        told = (
-            "nothing may be called without a token: set CODENB_TOKEN, or give codenb.connect(token=...) one"
-            f" that {self.issuer} made"
-        )
+        one = "access.token(NAME)" if self.signing else f"one that {self.issuer} made"
+        told = f"nothing may be called without a token: give codenb.connect(token=...) {one}, or set CODENB_TOKEN"
         return Principal(NOBODY, "token", Permits(), problem=told)
 
     def token(

@@ -49,6 +49,7 @@ async def propose(
         UnknownServer: There is no such server.
         UnknownTool: It has no such tool.
         BadInput: The tool changes nothing, so there is nothing to approve.
+        AccessError: It may not be called.
         ServerError: The server could not be asked which tools it has.
     """
     preview, problem = None, None
@@ -107,6 +108,7 @@ def place_without_preview(host: Host, call: ToolCall) -> Place:
 async def _has_previews(host: Host, call: ToolCall) -> bool:
     if any(one in str(call.arguments) for one in _STAND_INS):
         raise BadInput(f"an argument of {call.server}.{call.tool} stands for a hidden value: give the value itself")
+    await host.require_permit(call)  # the list of tools leaves out what may not be called
     tools = await host.tools(call.server)
     tool = next((one for one in tools if one.name == call.tool), None)
     if tool is None:

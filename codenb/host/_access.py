@@ -49,6 +49,10 @@ class Gate:
         """
         self.principal.require_call(call.server, call.tool, call.arguments)
 
+    def denies_proposal(self, call: ToolCall) -> bool:
+        """Whether a call may not even be previewed."""
+        return bool(self.principal.invalid) or not self._may_preview(call.server, call.tool)
+
     def require_read(self, server: str, uri: str) -> None:
         """Complain where a resource may not be read.
 
@@ -74,7 +78,7 @@ class Gate:
     def tools(self, listed: Iterable[ToolInfo]) -> list[ToolInfo]:
         """Those of some tools that may be called or proposed."""
         known = list(listed)
-        may = {(one.server, one.name) for one in known if self.principal.may_call(one.server, one.name)}
+        may = {(one.server, one.name) for one in known if self._may_use(one)}
         proposing = {one.server for one in known if not one.callable and (one.server, one.name) in may}
         return [
             one
@@ -89,6 +93,13 @@ class Gate:
     def prompts(self, listed: Iterable[PromptInfo]) -> list[PromptInfo]:
         """Those of some prompts that may be asked for."""
         return [one for one in listed if self.principal.may_call(one.server, one.name)]
+
+    def _may_use(self, one: ToolInfo) -> bool:
+        may_call = self.principal.may_call(one.server, one.name)
+        return may_call or (not one.callable and self._may_preview(one.server, one.name))
+
+    def _may_preview(self, server: str, tool: str) -> bool:
+        return self.principal.may_call(server, PREVIEW_TOOL, {"tool": tool})
 
     def _may_read(self, one: ResourceInfo) -> bool:
         permits = self.principal.permits

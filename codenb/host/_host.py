@@ -284,7 +284,7 @@ class Host:
         return await self._recorded(entry, lambda entry: self._pipeline.prompt(entry, name, given, timeout_s))
 
     async def require_permit(self, call: ToolCall) -> None:
-        """Complain, with a record, where a call would be denied; for whoever has something to ask before it.
+        """Complain, with a record, where a call may not even be proposed; for whoever has to ask something before it.
 
         Raises:
             UnknownServer: No server of that name; the message names the nearest.
@@ -295,7 +295,7 @@ class Host:
             self._pipeline.peer(call.server)
             self._pipeline.gate.require_call(call)
 
-        if self.principal.invalid or not self.principal.may_call(call.server, call.tool):
+        if self._pipeline.gate.denies_proposal(call):
             await self._recorded(Entry("tool", call.server, call.tool, {"arguments": call.arguments}), asked)
 
     def awake(self) -> AbstractContextManager[None]:

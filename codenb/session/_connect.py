@@ -19,12 +19,16 @@ from codenb.errors import BadInput, CodenbError
 from codenb.models import Place, ServerAbout
 from codenb.session._replay import project_of, recorded, replayed
 from codenb.session._session import Session
+from codenb.session._who import principal
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
 
+    from codenb.access import Access, Principal
     from codenb.config import Settings
     from codenb.host import Host
+
+    Who = Callable[[Settings], Principal]
 
 _ABOUT_S = 15.0
 """How long connecting waits for a server to say which cluster it acts on, in seconds."""
@@ -69,6 +73,8 @@ def connect(
     home: str | Path | None = None,
     record: str | Path | None = None,
     replay: str | Path | None = None,
+    token: str | None = None,
+    access: Access | None = None,
 ) -> Connecting:
     """Connect to the servers of a project, or to the embedded world; or to a recording of either.
 
@@ -85,13 +91,17 @@ def connect(
             replaced. None takes `CODENB_RECORD` where it is set.
         replay: A recording to answer from. None takes `CODENB_REPLAY` where it is set. With `record`, what is used of
             it is written there again, byte for byte.
+        token: Says who calls, where `[access]` in `codenb.toml` or `access` asks for it. None takes `CODENB_TOKEN`
+            where it is set; without either, every call is denied. A replay is by whom the recording was, by default.
+        access: Who may call what, in place of `[access]` in `codenb.toml`.
 
     Returns:
         Await it for a `Session`, or use it with `async with`.
 
     Raises:
         ConfigError: No such folder, or a configuration that cannot be used (when awaited).
-        BadInput: No such scenario, or two folders (when awaited).
+        BadInput: No such scenario, two folders, or a token that nothing checks (when awaited).
+        CredentialsRejected: The token is not accepted; the message says why (when awaited).
         CassetteError: A file that cannot be recorded to, or played back (when awaited).
     """
 
@@ -104,8 +114,14 @@ def connect(
         written, played = _file(record, "CODENB_RECORD"), _file(replay, "CODENB_REPLAY")
         if played is not None:
             meant = str(where) if where is not None else ""
-            return await replayed(played, where=meant, project=project_of(project), record=written)
-        session = await (_connect_demo(scenario or "oom", home) if kind == "demo" else _connect_project(project))
+            folder = project_of(project)
+            caller = None
+            if token is not None or access is not None:
+                caller = await asyncio.to_thread(lambda: principal(config.load(folder), token, access))
+            return await replayed(played, where=meant, project=folder, record=written, principal=caller)
+        who = partial(principal, token=token, access=access)
+        connecting = _connect_demo(scenario or "oom", home, who) if kind == "demo" else _connect_project(project, who)
+        session = await connecting
         if written is not None:
             try:
                 await recorded(session, written, project_of(project))
@@ -131,7 +147,7 @@ def _file(given: str | Path | None, variable: str) -> Path | None:
     return Path(named).expanduser()
 
 
-async def _connect_demo(scenario: str, home: str | Path | None) -> Session:
+async def _connect_demo(scenario: str, home: str | Path | None, who: Who) -> Session:
     from codenb.demo import World  # noqa: PLC0415  a notebook on real servers never needs it
 
     # The world comes up in a process of its own while this one imports what talks to it.
@@ -142,7 +158,7 @@ async def _connect_demo(scenario: str, home: str | Path | None) -> Session:
         # Without a home of its own, the session keeps its state where the world does, and both go together.
         kubeconfig = Path(started.kubeconfig)
         settings = config.load(Path(home)) if home else _around(config.load(kubeconfig.parent))
-        host = await _opened(settings, kubeconfig, started.context)
+        host = await _opened(settings, kubeconfig, started.context, who)
     except BaseException:
         await started.stop()
         raise
@@ -156,10 +172,10 @@ async def _connect_demo(scenario: str, home: str | Path | None) -> Session:
     return Session(host, settings, about, started)
 
 
-async def _connect_project(folder: str | Path | None) -> Session:
+async def _connect_project(folder: str | Path | None, who: Who) -> Session:
     settings = await asyncio.to_thread(config.load, Path(folder) if folder else None)
     await asyncio.to_thread(_load_servers)
-    host = await _opened(settings, None, None)
+    host = await _opened(settings, None, None, who)
     return Session(host, settings, await asyncio.gather(*(_about(host, name) for name in _own(settings))))
 
 
@@ -173,12 +189,12 @@ def _around(settings: Settings) -> Settings:
     return replace(settings, servers={**settings.servers, "deployment": deployment})
 
 
-async def _opened(settings: Settings, kubeconfig: Path | None, context_name: str | None) -> Host:
+async def _opened(settings: Settings, kubeconfig: Path | None, context_name: str | None, who: Who) -> Host:
     from codenb.host import Host  # noqa: PLC0415  loaded by now, off the event loop
 
     made = {"kubernetes": _kubernetes, "deployment": _deployment}
     own = {name: partial(made[name], settings, kubeconfig, context_name) for name in _own(settings)}
-    host = Host(settings, servers=own)
+    host = Host(settings, servers=own, principal=await asyncio.to_thread(who, settings))
     try:
         await host.open()
     except BaseException:
