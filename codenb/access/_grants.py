@@ -39,6 +39,7 @@ _HEADER = frozenset({"alg", "kid", "typ"})
 _BOUND = ("place", "tool", "schema", "arguments", "digest", "shown")
 _REQUIRED = ["iss", "sub", "aud", "iat", "exp", "jti", *_BOUND]
 _LARGEST = 8_192
+_SHOWN = 120
 _ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _PSEUDONYM = re.compile(r"<redacted:([a-z-]+):[0-9a-f]{8}>")
 
@@ -171,8 +172,8 @@ def _opened(token: str, keys: ApprovalKeys, server: str) -> tuple[ApprovalKey, M
         _reject(f"has {len(token):,} characters, and none has over {_LARGEST:,}")
     try:
         header = jwt.get_unverified_header(token)
-    except (jwt.PyJWTError, ValueError, RecursionError):
-        _reject("is not in the form of one (a JWT)")
+    except (jwt.PyJWTError, ValueError, RecursionError) as error:
+        _reject(f"is not in the form of one (a JWT): {_line(error)}")
     key = _key(header, keys)
     options: Options = {"require": _REQUIRED, "strict_aud": True}
     try:
@@ -198,7 +199,7 @@ def _opened(token: str, keys: ApprovalKeys, server: str) -> tuple[ApprovalKey, M
     except jwt.InvalidIssuerError:
         _reject("was not issued by `codenb approve`")
     except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
-        _reject(f"cannot be used: {' '.join(str(error).split())[:200]}")
+        _reject(f"cannot be used: {_line(error)}")
     return key, claims
 
 
@@ -243,6 +244,10 @@ def _lasting(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {_lasting(key): _lasting(inner) for key, inner in value.items()}
     return [_lasting(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:_SHOWN]
 
 
 def _reject(why: str) -> NoReturn:
