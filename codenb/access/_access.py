@@ -131,7 +131,7 @@ class Access:
     def permitting(self, principal: str, permits: Permits) -> Self:
         """As `permit`, with permits that are at hand."""
         if principal != EVERYBODY and (problem := _no_name(principal)):
-            raise BadInput(f"{ascii(principal)[:80]} can be nobody's name: {problem}")
+            raise BadInput(f"{ascii(principal)[:80]} can be nobody's name: it {problem}")
         before = self.permits.get(principal, Permits())
         more = before.and_also(permits.tools, permits.resources)
         return replace(self, permits=MappingProxyType({**self.permits, principal: more}))
@@ -244,7 +244,7 @@ def claims_for(
         BadInput: A name that would not be accepted, a pattern without a server, or a lifetime out of bounds.
     """
     if problem := _no_name(principal):
-        raise BadInput(f"{ascii(principal)[:80]} can be nobody's name: {problem}")
+        raise BadInput(f"{ascii(principal)[:80]} can be nobody's name: it {problem}")
     if isinstance(ttl_s, bool) or not 0 < ttl_s <= MAX_TTL_S:
         raise BadInput(f"a token lives more than 0 and at most {MAX_TTL_S:,} seconds (24 h), not {ttl_s:,}")
     if isinstance(tools, str) or isinstance(resources, str):

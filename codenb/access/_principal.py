@@ -87,6 +87,12 @@ class Permits:
         reached = any(beginning.startswith(text) or text.startswith(beginning) for text in begun)
         return reached and (self.within is None or self.within.reach_resources(server, beginning))
 
+    @property
+    def summary(self) -> str:
+        """The patterns in one line."""
+        named = ", ".join((*self.tools, *self.resources)) or "nothing"
+        return named if self.within is None else f"{named}, as far as permitted: {self.within.summary}"
+
     def and_also(self, tools: tuple[str, ...], resources: tuple[str, ...]) -> Self:
         """These permits and more."""
         return type(self)(_merged(self.tools, tools), _merged(self.resources, resources), self.within)
@@ -120,6 +126,16 @@ class Principal:
     def may_read(self, server: str, uri: str) -> bool:
         """Whether a resource may be read."""
         return self.permits is None or self.permits.allow_resource(server, uri)
+
+    @property
+    def summary(self) -> str:
+        """Who this is and what it may do, in one line."""
+        if self.permits is None:
+            return f"{self.name}, who may call everything"
+        if problem := self.invalid:
+            return f"{self.name}: {problem}"
+        until = f", until {self.expires_at:%Y-%m-%d %H:%M:%S} UTC" if self.expires_at else ""
+        return f"{self.name}{until}, who may call {self.permits.summary}"
 
     @property
     def invalid(self) -> str:
