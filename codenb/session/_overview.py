@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from codenb.access import LOCAL, Principal
 from codenb.models import ServerAbout
 from codenb.views import Badge, Block, Field, Table, Text, Tone, View
 
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
 _COLUMNS = ["server", "transport", "state", "tools", "need approval", "protocol"]
 
 
-def overview(where: str, about: Sequence[ServerAbout], servers: Iterable[ServerStatus], settings: Settings) -> View:
+def overview(
+    where: str,
+    about: Sequence[ServerAbout],
+    servers: Iterable[ServerStatus],
+    settings: Settings,
+    principal: Principal = LOCAL,
+) -> View:
     """Make the view.
 
     Args:
@@ -23,6 +30,7 @@ def overview(where: str, about: Sequence[ServerAbout], servers: Iterable[ServerS
         about: What the built-in servers say of themselves.
         servers: How all of them are.
         settings: For what was read and is not used, and whether anything at all may be changed.
+        principal: Who works here; said where a token says it.
     """
     servers = list(servers)
     place = next((one.place for one in about if one.place), None)
@@ -38,6 +46,10 @@ def overview(where: str, about: Sequence[ServerAbout], servers: Iterable[ServerS
         Field(place.kind if place else "cluster", cluster),
         Field("may change", namespaces or _why_nothing(about, unknown)),
     ]
+    if principal.invalid:
+        blocks.insert(0, Text(principal.invalid, Tone.BAD))
+    elif principal.permits is not None:
+        blocks.insert(0, Field("you", principal.summary))
     if others:
         blocks.append(Field("may also change", f"whatever these do, each call with an approval: {', '.join(others)}"))
     blocks.append(Table(_COLUMNS, [_row(one) for one in servers], caption="Servers"))

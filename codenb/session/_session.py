@@ -317,7 +317,7 @@ class Session(Deploys, Shown):
 
     def view(self) -> View:
         """Which servers, which cluster, and whether it may change anything."""
-        return overview(self._where, self.about, self.host.status(), self.settings)
+        return overview(self._where, self.about, self.host.status(), self.settings, self.host.principal)
 
 
 def _asked(bundle: ContextBundle) -> list[str] | None:
