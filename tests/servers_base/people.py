@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -72,9 +73,11 @@ def stdio(folder: Path) -> StdioServerParameters:
 
 @contextlib.contextmanager
 def http(folder: Path) -> Iterator[str]:
-    """The toy as an HTTP server of its own process."""
+    """The toy as an HTTP server of its own process; several share their key, as workers behind a balancer do."""
     port = free_port()
-    process = subprocess.Popen([sys.executable, str(TOY), str(folder), str(port)])
+    process = subprocess.Popen(
+        [sys.executable, str(TOY), str(folder), str(port)], env={**os.environ, "CODENB_STATE_KEY": "toy" * 16}
+    )
     try:
         while True:
             assert process.poll() is None, "the toy server did not start"

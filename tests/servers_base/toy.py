@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-from mcp.server.request_state import RequestStateSecurity
 from pydantic import Field, JsonValue
 
 from codenb.config import Settings
@@ -23,6 +22,7 @@ from codenb.errors import Conflict, PermissionMissing
 from codenb.models import Change, Entity, Expectation, Place, SuccessCondition, Target, ToolCall
 from codenb.models._base import Model
 from codenb.servers._base import Server, changes, make_server, reads, serve_stdio
+from codenb.servers._base._http import serve_http
 from codenb.views import View
 
 UID = "0b6c2f0e-toy"
@@ -245,16 +245,11 @@ def serve(toy: Toy, configured: Settings, **options: object) -> Server:
 def main() -> None:
     """Serve as a process."""
     folder = Path(sys.argv[1])
-    server = serve(
-        Toy(folder), settings(folder), request_state_security=RequestStateSecurity(keys=[b"toy" * 16], audience="toy")
-    )
+    server = serve(Toy(folder), settings(folder))
     if len(sys.argv) == 2:
         asyncio.run(serve_stdio(server))
-        return
-    import uvicorn  # noqa: PLC0415
-
-    app = server.mcp.streamable_http_app()
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning", timeout_graceful_shutdown=1)
+    else:
+        asyncio.run(serve_http(server, port=int(sys.argv[2])))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """Servers as a web service: streamable HTTP in both eras of the protocol, on one port.
 
 Its life ends when it is told to stop, and a change that is being carried out is waited for, as over stdio: whoever
-called for it still hears what came of it. uvicorn's protocol speaks HTTP here without uvicorn's server, which would
-take the signals of the process, look up every tenth of a second whether it should stop, and cut off what takes longer.
+called for it still hears what came of it.
 """
 
 from __future__ import annotations
@@ -11,36 +10,20 @@ import asyncio
 import contextlib
 import logging
 import signal
-import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-
-from starlette.types import ASGIApp
-from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.server import ServerState
+from typing import Any
 
 from codenb.access import Access
 from codenb.errors import BadInput, ConfigError
 from codenb.servers._base._address import Names, is_loopback, listen, shown
+from codenb.servers._base._connections import answering
 from codenb.servers._base._guard import BODY_BYTES, Traffic
 from codenb.servers._base._http_app import application
 from codenb.servers._base._metrics import ToolMetrics
 from codenb.servers._base._server import Server
-
-_IDLE_S = 75
-"""How long a connection may go without a request."""
-
-_HEAD_S = 15.0
-"""How long the head of the first request may take, from the connection on."""
-
-_CONNECTIONS = 500
-_LAST_ANSWERS_S = 5.0
-"""For answers that are under way when the server stops; changes are waited for without it."""
-
-_LAST_WORDS_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -129,14 +112,48 @@ async def listening(
         )
         url = f"http://{shown(address)}:{port}"
         urls = {name: f"{url}/{name}/mcp" for name in by_name}
-        async with contextlib.AsyncExitStack() as running:
-            for name, manager in sessions.items():
-                running.enter_context(_counting(by_name[name], metrics))
-                await running.enter_async_context(manager.run())
-            async with _answering(app, listener, traffic, by_name.values()):
-                yield Listening(url, urls, secured=access is not None)
+
+        async def run(up: asyncio.Event, down: asyncio.Event) -> None:
+            async with contextlib.AsyncExitStack() as running:
+                for name, manager in sessions.items():
+                    running.enter_context(_counting(by_name[name], metrics))
+                    await running.enter_async_context(manager.run())
+                async with answering(app, listener, traffic, by_name.values()):
+                    up.set()
+                    await down.wait()
+
+        async with _owned(run):
+            yield Listening(url, urls, secured=access is not None)
     finally:
         listener.close()
+
+
+@asynccontextmanager
+async def _owned(run: Callable[[asyncio.Event, asyncio.Event], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Have a task of its own begin, hold and end something, inside of the block.
+
+    What the SDK begins in a task has to be ended in the same one, and a block may be entered in one cell or fixture and
+    left in another. Being cancelled does not shorten the end.
+    """
+    up, down = asyncio.Event(), asyncio.Event()
+    task = asyncio.create_task(run(up, down))
+    rising = asyncio.create_task(up.wait())
+    try:
+        await asyncio.wait({task, rising}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            yield
+    finally:
+        rising.cancel()
+        down.set()
+        cancelled: asyncio.CancelledError | None = None
+        while not task.done():
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError as error:
+                cancelled = error
+        task.result()
+        if cancelled is not None:
+            raise cancelled
 
 
 @contextlib.contextmanager
@@ -146,78 +163,6 @@ def _counting(server: Server, metrics: ToolMetrics) -> Iterator[None]:
         yield
     finally:
         server.mcp.metrics = before
-
-
-class _Connection(H11Protocol):
-    """One connection, given up where the head of a request takes too long: a client may send a byte a minute."""
-
-    access_log = False
-    _head: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._expect(_HEAD_S)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._expect(None)
-        super().connection_lost(exc)
-
-    def handle_events(self) -> None:
-        super().handle_events()
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._expect(None)
-
-    def on_response_complete(self) -> None:
-        self._expect(_IDLE_S)
-        super().on_response_complete()
-
-    def _expect(self, seconds: float | None) -> None:
-        if self._head is not None:
-            self._head.cancel()
-        self._head = None if seconds is None else self.loop.call_later(seconds, self.transport.abort)
-
-
-@asynccontextmanager
-async def _answering(
-    app: ASGIApp, listener: socket.socket, traffic: Traffic, servers: Iterable[Server]
-) -> AsyncIterator[None]:
-    """Speak HTTP on a socket, and stop in good order."""
-    config = Config(
-        app,
-        http="h11",
-        ws="none",
-        lifespan="off",
-        proxy_headers=False,
-        log_config=None,
-        access_log=False,
-        limit_concurrency=_CONNECTIONS,
-        timeout_keep_alive=_IDLE_S,
-    )
-    config.load()
-    state = ServerState()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Connection(config, state, {}), sock=listener)
-    try:
-        yield
-    finally:
-        traffic.stopping = True
-        server.close()
-        for connection in list(state.connections):
-            connection.shutdown()
-        for one in servers:
-            await one.drain()
-        await _ended(traffic.waited_for, _LAST_ANSWERS_S)
-        for task in state.tasks:
-            task.cancel()
-        await _ended(state.tasks, _LAST_WORDS_S)
-        for left in list(state.connections):
-            left.transport.abort()
-        await _ended(state.tasks, _LAST_WORDS_S)
-
-
-async def _ended(tasks: Iterable[asyncio.Task[None]], seconds: float) -> None:
-    if left := set(tasks):
-        await asyncio.wait(left, timeout=seconds)
 
 
 @contextlib.contextmanager
