@@ -138,6 +138,8 @@ class Shelf:
             self._by_name[track.kind, track.server, track.name].append(track)
         for group in self._by_name.values():
             group.sort(key=lambda track: (track.occurrence, track.n))
+        ordered = sorted((track for group in self._by_name.values() for track in group), key=lambda track: track.n)
+        self._hidden = [track for track in ordered if _STAND_IN.search(track.name)]
         self._known = {key: tuple(group) for key, group in self._by_name.items()}
         self._keys = {track.n: canonical_json(track.request) for group in self._known.values() for track in group}
 
@@ -148,14 +150,18 @@ class Shelf:
         found = next((track for track in left if self._keys[track.n] == key), None)
         if found is None:
             found = next((track for track in left if fits(track.request, request)), None)
+        if found is None and self._hidden:  # an address, too, may hold a secret
+            others = (track for track in self._hidden if (track.kind, track.server) == (kind, server))
+            fitting = (track for track in others if fits([track.name, track.request], [name, request]))
+            found = next((track for track in fitting if track in self._by_name[kind, server, track.name]), None)
         if found is not None:
-            left.remove(found)
+            self._by_name[kind, server, found.name].remove(found)
         return found
 
     @property
     def left(self) -> tuple[Track, ...]:
         """What was not played, in the order of the recording."""
-        return tuple(sorted((track for group in self._by_name.values() for track in group), key=lambda one: one.n))
+        return tuple(sorted((track for group in self._by_name.values() for track in group), key=lambda track: track.n))
 
     def nearest(self, kind: str, server: str, name: str, request: Mapping[str, Any]) -> str:
         """What the recording holds that is nearest to a request that it does not hold, in words."""

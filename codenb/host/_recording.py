@@ -34,8 +34,8 @@ T = TypeVar("T")
 M = TypeVar("M", bound="Model")
 
 _LONG = 64 * 1024
-_NEARLY = 0.9
-"""Part of a caller's time-out after which a call that it gives up counts as one that came too late."""
+_NEARLY, _AT_MOST_S = 0.9, 1.0
+"""A call that is given up so near to its caller's time-out, as a part of it or in seconds, counts as too late."""
 
 
 class Recording(Cassette):
@@ -194,7 +194,8 @@ class Recording(Cassette):
         try:
             answer = await do()
         except asyncio.CancelledError:
-            if timeout_s is not None and time.perf_counter() - started >= _NEARLY * timeout_s:
+            waited_s = time.perf_counter() - started
+            if timeout_s is not None and waited_s >= min(_NEARLY * timeout_s, timeout_s - _AT_MOST_S):
                 await keep(None, lambda: {"error": {"type": ABANDONED}})
             raise
         except Exception as error:
