@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import isfinite
 from typing import Any, Protocol
 
@@ -204,12 +204,17 @@ def _json(text: str) -> Any:
 
 def named(name: Any, message: str) -> CodenbError:
     """The error that a server names, where that is one about access or changes; else a `ToolError`."""
-    kinds: list[type[CodenbError]] = [AccessError, *AccessError.__subclasses__()]
-    kinds += [ChangeError, *ChangeError.__subclasses__()]
-    for kind in kinds:
+    for kind in (*_family(AccessError), *_family(ChangeError)):
         if kind.__name__ == name:
             return kind(message)
     return ToolError(message, error_type=name if isinstance(name, str) else "ToolError")
+
+
+def _family(kind: type[CodenbError]) -> Iterator[type[CodenbError]]:
+    """A class of errors and all below it."""
+    yield kind
+    for one in kind.__subclasses__():
+        yield from _family(one)
 
 
 def one_line(text: str) -> str:
