@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from codenb.context._plain import answered
@@ -24,7 +25,7 @@ from codenb.errors import (
     UnknownServer,
     UnknownTool,
 )
-from codenb.models import ContextBundle, ContextItem, Place, Target
+from codenb.models import ContextBundle, ContextItem, Place, Target, ToolResult
 
 if TYPE_CHECKING:
     from codenb.config import ServerSettings
@@ -78,10 +79,11 @@ class _Run:
         return any(tool.name == TOOL and tool.read_only for tool in tools)
 
     async def _ask(self, server: ServerSettings, tool: str, arguments: Mapping[str, Any], begun: float) -> ContextItem:
+        fresh = self.fresh or bool(self.target.manifests)  # files: they may have been edited since
         try:
             left = self._left(begun)
             async with asyncio.timeout(left):
-                result = await self.host.call(server.name, tool, dict(arguments), timeout_s=left, fresh=self.fresh)
+                result = await self.host.call(server.name, tool, dict(arguments), timeout_s=left, fresh=fresh)
         except TimeoutError:
             late = DeadlineExceeded(f"no answer within {self.within_s:g} s: look at the server, or allow it more time")
             return self._without(server, tool, begun, late)
@@ -91,18 +93,17 @@ class _Run:
         if isinstance(result.data, str):  # it may have become objects only now, and their names say what is secret
             data = self.host.redactor.value(data)
         missing = _texts(data.get("missing")) if isinstance(data, dict) else {}
-        holes = "; ".join(f"{what}: {why}" for what, why in missing.items())
         return self._said(
             ContextItem(
                 id=f"{server.name}.{tool}",
                 server=server.name,
                 tool=tool,
-                status="partial" if missing else "ok",
+                status="stale" if result.stale else "partial" if missing else "ok",
                 data=data,
                 summary=_texts(data.get("summary")) if isinstance(data, dict) else {},
-                gathered_at=self.host.clock.now(),
+                gathered_at=self.host.clock.now() - timedelta(seconds=result.age_s),
                 latency_ms=(time.monotonic() - begun) * 1000,
-                error=f"could not be read: {holes}" if holes else None,
+                error=_objection(result, missing),
             )
         )
 
@@ -173,7 +174,7 @@ async def gather(
         target=target,
         items=trim(items, token_budget),
         missing={item.id: f"{item.status}: {item.error}" for item in items if item.status not in _ANSWERED}
-        | {f"{item.id}: part": item.error for item in items if item.status == "partial" and item.error},
+        | {f"{item.id}: part": item.error for item in items if item.status in ("partial", "stale") and item.error},
         gathered_at=host.clock.now(),
         wall_ms=(time.monotonic() - begun) * 1000,
         place=_place(items, host.servers),
@@ -212,6 +213,14 @@ def _place(items: Sequence[ContextItem], servers: Mapping[str, ServerSettings]) 
         except BadInput:
             continue  # shown with the rest of its answer; only not relied on
     return None
+
+
+def _objection(result: ToolResult, missing: Mapping[str, str]) -> str | None:
+    """What is not as it should be about an answer, in one line."""
+    said = [f"{result.server} could not be asked: this is from {result.age_s:.0f} s before"] if result.stale else []
+    if missing:
+        said.append("could not be read: " + "; ".join(f"{what}: {why}" for what, why in missing.items()))
+    return "; ".join(said) or None
 
 
 def _status(error: CodenbError) -> ItemStatus:

@@ -1,5 +1,6 @@
 """Between a notebook and its MCP servers: connections, calls, records."""
 
+from codenb.host._cache import Cache
 from codenb.host._cassette import Cassette
 from codenb.host._clock import Clock
 from codenb.host._elicit import Answered, Approve, Ask
@@ -28,6 +29,7 @@ __all__ = [
     "Answered",
     "Approve",
     "Ask",
+    "Cache",
     "Calls",
     "Cassette",
     "Clock",

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from codenb.config import Settings
     from codenb.demo import World
     from codenb.experts import Expert
-    from codenb.host import Calls, Host, Prompts, Resources, Tools
+    from codenb.host import Cache, Calls, Host, Prompts, Resources, Tools
     from codenb.models.opinion import QuestionKind
     from codenb.session._replay import Replay
 
@@ -76,6 +76,11 @@ class Session(Deploys, Shown):
     def calls(self) -> Calls:
         """Every call so far; `.frame()` has one row a call."""
         return self.host.calls
+
+    @property
+    def cache(self) -> Cache:
+        """What is kept of earlier answers, and how often it served; `.clear()` forgets it."""
+        return self.host.cache
 
     @traced
     async def call(self, server: str, tool: str, /, **arguments: Any) -> ToolResult:

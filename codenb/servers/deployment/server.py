@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from codenb.servers.deployment.terraform import Workspaces
 
 LIVE_S = 2
+"""What reads files has 0: they may be edited at any moment, and a plan is used once."""
 
 Manifests = Annotated[list[str], Field(min_length=1, max_length=500)]
 Seconds = Annotated[int, Field(ge=1, le=3600)]
@@ -53,7 +54,7 @@ class Tools(OnCluster):
         """Where files may be."""
         return Roots.of(self.settings, "deployment")
 
-    @reads
+    @reads(ttl_s=0)
     async def validate_deployment(
         self,
         type: Literal["auto", "terraform", "kubernetes", "docker"],  # noqa: A002  the name that its callers know
@@ -88,7 +89,7 @@ class Tools(OnCluster):
         )
         return report.cut(limit)
 
-    @reads(ttl_s=LIVE_S)
+    @reads(ttl_s=0)
     async def diff_kubernetes(self, manifests: Manifests, namespace: str | None = None) -> ManifestDiff:
         """What applying manifests would change, object by object, by a server-side dry run.
 
@@ -103,7 +104,7 @@ class Tools(OnCluster):
         sealer = await asyncio.to_thread(Sealer.of, self.settings)
         return await kubernetes.diff(self.cluster, read, namespace, sealer=sealer)
 
-    @reads
+    @reads(ttl_s=0)
     async def plan_terraform(
         self, workspace: str, variables: Variables | None = None, resource_address: str | None = None
     ) -> TerraformPlan:
@@ -119,7 +120,7 @@ class Tools(OnCluster):
         """
         return await self._workspaces.plan(workspace, variables or {}, resource_address)
 
-    @reads
+    @reads(ttl_s=0)
     async def estimate_costs(
         self,
         infrastructure: dict[str, JsonValue] | list[dict[str, JsonValue]] | Manifests | str,
