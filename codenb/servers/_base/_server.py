@@ -303,31 +303,35 @@ def make_server(
 ) -> Server:
     """Make an MCP server of codenb's kind: what tools read and plan is yours, previews and approvals are done for you.
 
-    A whole one, `flags.py`:
+    A whole one, `flags.py`. A host that reaches it over stdio gives each change a process of its own, so what it acts on
+    is not in its memory:
 
         import asyncio
+        import json
+        from pathlib import Path
 
         import codenb
 
-        FLAGS = {"checkout-v2": False}
+        FILE = Path("flags.json")
 
         @codenb.reads
         def get_flag(name: str) -> dict[str, bool]:
             "Whether a flag is on."
-            return {"on": FLAGS[name]}
+            return {"on": json.loads(FILE.read_text())[name]}
 
         @codenb.changes(undo="set_flag")
         def set_flag(name: str, on: bool) -> codenb.Change:
             "Switch a flag on or off."
-            was = FLAGS[name]
+            was = get_flag(name)["on"]
 
             def call(tool: str, **arguments: object) -> codenb.ToolCall:
                 return codenb.ToolCall(server="flags", tool=tool, arguments={"name": name, **arguments})
 
             async def write() -> bool:
-                if FLAGS[name] != was:
+                flags = json.loads(FILE.read_text())
+                if flags[name] != was:
                     raise codenb.errors.Conflict(f"flag {name} moved meanwhile: try again")
-                FLAGS[name] = on
+                FILE.write_text(json.dumps(flags | {name: on}))
                 return on
 
             done = codenb.SuccessCondition(
