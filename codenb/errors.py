@@ -142,7 +142,13 @@ class ToolError(ServerError):
 
 
 class AccessError(CodenbError):
-    """Somebody may not do this."""
+    """Somebody may not do this.
+
+    Attributes:
+        by_host: Whether this process's own permits say so, and not a server or what it acts on.
+    """
+
+    by_host: bool = False
 
 
 class CredentialsRejected(AccessError):

@@ -89,20 +89,26 @@ class Carrier:
             if success and (outcome.status in DONE or (outcome.status == "unknown" and not (before and before.holds))):
                 outcome = await self._verified(outcome, success)
         except asyncio.CancelledError as error:
-            self._left(base, sent, error)
+            if left := self._left(base, sent, error):
+                self.outcomes.append(await self._written(left, request))
             raise
-        return outcome.model_copy(update={"duration_ms": (self.host.clock.time() - begun) * 1000})
+        took_ms = (self.host.clock.time() - begun) * 1000
+        return await self._written(outcome.model_copy(update={"duration_ms": took_ms}), request)
 
-    def _left(self, base: Outcome, sent: _Sent, error: asyncio.CancelledError) -> None:
+    async def _written(self, outcome: Outcome, request: ApprovalRequest) -> Outcome:
+        return await self.host.trail.ended(outcome, request, self.host.servers[outcome.call.server])
+
+    def _left(self, base: Outcome, sent: _Sent, error: asyncio.CancelledError) -> Outcome | None:
         """Keep what is known of a change whose caller was stopped."""
         if sent.outcome:
             note = f"stopped before it was verified; {sent.outcome.message}".rstrip("; ")
-            self.outcomes.append(sent.outcome.model_copy(update={"message": note}))
-        elif sent.approved:
+            return sent.outcome.model_copy(update={"message": note})
+        if sent.approved:
             where = f"ask nb.outcome({sent.reference!r})" if sent.reference else "look at the state"
             error.add_note(f"{base.summary} was handed to its server, which goes on with it: {where}")
             note = f"stopped before its answer came: {where}"
-            self.outcomes.append(base.model_copy(update={"reference": sent.reference, "message": note}))
+            return base.model_copy(update={"reference": sent.reference, "message": note})
+        return None
 
     async def _sent(self, base: Outcome, request: ApprovalRequest, decided: Decision, sent: _Sent) -> Outcome:
         """Hand the change to its server, and learn what became of it."""

@@ -18,7 +18,7 @@ from codenb.actions._outcomes import DONE, Outcomes
 from codenb.actions._proof import proved
 from codenb.actions._propose import place_without_preview, previewed
 from codenb.actions._verify import check
-from codenb.errors import BadInput, CodenbError
+from codenb.errors import BadInput, CodenbError, ConfigError
 from codenb.models import ApprovalRequest, Change, ContextBundle, Decision, Outcome, Proposal
 
 if TYPE_CHECKING:
@@ -133,8 +133,7 @@ class _Execution:
             return self._refused(request.proposal, f"{line(error)}; {NOTHING_CHANGED}")
         if not isinstance(decided, Decision):
             raise BadInput(f"the approver {self.approver!r} answered with a {type(decided).__name__}, not a Decision")
-        await self._decided(request, decided)
-        if problem := objection(request, decided):
+        if problem := await self._decided(request, decided):
             message = f"{problem}; {NOTHING_CHANGED}"
             return self._refused(request.proposal, message, decision=decided, pending=decided.pending)
         if self.stopped:  # asked only so that whoever decides has all that waits in one place
@@ -143,11 +142,22 @@ class _Execution:
         self.changed = self.changed or outcome.status != "refused"
         return outcome
 
-    async def _decided(self, request: ApprovalRequest, decided: Decision) -> None:
-        """Tell a recording what was decided; in a replay it has to be what was decided then."""
+    async def _decided(self, request: ApprovalRequest, decided: Decision) -> str:
+        """Tell the audit log and a recording what was decided; in a replay it has to be what was decided then.
+
+        Returns:
+            Why nothing may follow from it; empty where it may.
+        """
         call = request.proposal.call
         said = "approved" if decided.approve else "left open" if decided.pending else "rejected"
         await self.host.cassette.decided(call.server, call.tool, request.digest, said, decided.decider)
+        problem = objection(request, decided)
+        try:
+            note = f"not tried: {self.stopped}" if self.stopped else ""
+            await self.host.trail.decided(request, decided, problem or note)
+        except ConfigError as error:
+            return line(error)
+        return problem
 
     async def _request(self, proposal: Proposal) -> ApprovalRequest:
         """The proposal as things stand now, not as they stood when it was made."""

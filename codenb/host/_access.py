@@ -6,16 +6,34 @@ servers as well; that is a server behind HTTP, which asks the same questions of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+import functools
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, ParamSpec
 
 from codenb.access import PREVIEW_TOOL, Principal
+from codenb.errors import AccessError
 from codenb.host._listing import PromptInfo, ResourceInfo, ToolInfo
 
 if TYPE_CHECKING:
     from codenb.models.change import ToolCall
 
+P = ParamSpec("P")
+
 _PREVIEWS = "preview://"
+
+
+def _own(require: Callable[P, None]) -> Callable[P, None]:
+    """Mark what is refused here as the host's own word: servers refuse with the same errors."""
+
+    @functools.wraps(require)
+    def marked(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            require(*args, **kwargs)
+        except AccessError as error:
+            error.by_host = True
+            raise
+
+    return marked
 
 
 class Gate:
@@ -33,6 +51,7 @@ class Gate:
         """Whether anything at all may pass: there are credentials, where they are asked for, and they still hold."""
         return not self.principal.invalid
 
+    @_own
     def require(self) -> None:
         """Complain where nothing at all may pass.
 
@@ -41,6 +60,7 @@ class Gate:
         """
         self.principal.require_valid()
 
+    @_own
     def require_call(self, call: ToolCall) -> None:
         """Complain where a tool may not be called.
 
@@ -53,6 +73,7 @@ class Gate:
         """Whether a call may not even be previewed."""
         return bool(self.principal.invalid) or not self._may_preview(call.server, call.tool)
 
+    @_own
     def require_read(self, server: str, uri: str) -> None:
         """Complain where a resource may not be read.
 
@@ -67,6 +88,7 @@ class Gate:
         if not (uri.startswith(_PREVIEWS) and permits is not None and permits.reach_server(server)):
             self.principal.require_read(server, uri)
 
+    @_own
     def require_prompt(self, server: str, name: str) -> None:
         """Complain where a prompt may not be asked for; permits name it as they name tools.
 

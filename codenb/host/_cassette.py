@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from codenb.canonical import canonical_json
 from codenb.host._clock import Clock
@@ -33,7 +33,10 @@ class Cassette:
 
     Attributes:
         clock: The time that calls are made in.
+        plays: Whether it answers, so that nothing happens.
     """
+
+    plays: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self.clock = Clock()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from codenb.access import LOCAL, Principal
 from codenb.config import ServerSettings
-from codenb.errors import BadInput, CodenbError
+from codenb.errors import AccessError, BadInput, CodenbError
 from codenb.host._access import Gate
 from codenb.host._cache import Cache
 from codenb.host._cassette import Cassette
@@ -39,6 +39,7 @@ from codenb.host._pipeline import Pipeline
 from codenb.host._progress import OnProgress
 from codenb.host._pulse import Pulse
 from codenb.host._records import Calls, Entry, Recorder
+from codenb.host._trail import Trail
 from codenb.models._base import Model
 from codenb.models.change import ToolCall
 from codenb.models.result import ToolResult
@@ -118,6 +119,11 @@ class Host:
     def cache(self) -> Cache:
         """What is kept of earlier answers, and how often it served."""
         return self._pipeline.cache
+
+    @property
+    def trail(self) -> Trail:
+        """What this host writes into the audit log."""
+        return self._pipeline.trail
 
     @property
     def cassette(self) -> Cassette:
@@ -349,7 +355,12 @@ class Host:
 
     async def _recorded(self, entry: Entry, do: Callable[[Entry], Awaitable[T]]) -> T:
         with self._pulse.beating():
-            return await self._recorder.record(entry, do)
+            try:
+                return await self._recorder.record(entry, do)
+            except AccessError as error:
+                if error.by_host:
+                    await self.trail.denied(entry, error)
+                raise
 
     async def _each(
         self, server: str | None, kind: str, model: type[M], fetch: Callable[[Peer], Awaitable[Iterable[M]]]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcp import Client
 
-from codenb.access import PREVIEW_TOOL
+from codenb.access import PREVIEW_TOOL, AuditLog
 from codenb.canonical import canonical_json
 from codenb.errors import ChangesOff, CodenbError, ConnectFailed, NotApproved, ServerError, UnknownServer
 from codenb.host._access import Gate
@@ -34,6 +34,7 @@ from codenb.host._peer import Peer
 from codenb.host._progress import Listener, OnProgress
 from codenb.host._records import Entry
 from codenb.host._results import prompt_result, resource_result, tool_result, wire
+from codenb.host._trail import Trail
 from codenb.models.change import ToolCall
 from codenb.models.result import ToolResult
 
@@ -53,10 +54,16 @@ class Pipeline:
         closed: Whether the host takes no calls any more.
         cache: Keeps answers, and shares them.
         cassette: Writes calls down, or answers them from what was written down.
+        trail: Writes into the audit log.
     """
 
     def __init__(
-        self, peers: Mapping[str, Peer], settings: Settings, redactor: Redactor, cassette: Cassette, gate: Gate
+        self,
+        peers: Mapping[str, Peer],
+        settings: Settings,
+        redactor: Redactor,
+        cassette: Cassette,
+        gate: Gate,
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -69,6 +76,7 @@ class Pipeline:
         """
         self.cassette = cassette
         self.gate = gate
+        self.trail = Trail(AuditLog.of(settings), gate.principal.name, lambda: self.cassette.plays)
         self.cache = Cache(settings.cache)
         self._peers = peers
         self._read_only = settings.read_only_env
@@ -158,6 +166,9 @@ class Pipeline:
         info = await peer.retry.run(lambda _: peer.tool(call.tool, deadline.when()), deadline)
         await self.load_checker()
         failure: BaseException | None = None
+        carrying = None if info.kind == "changes" else self.trail.carrying(entry, call, peer.settings)
+        if carrying is not None:
+            approve = carrying.asking(approve)
         try:
             raw = await changed(entry, peer, info, call, approve, timeout_s=wait_s, on_progress=on_progress)
             return await self._told(entry, call, raw, started)
@@ -167,6 +178,8 @@ class Pipeline:
         finally:
             if may_differ(entry, failure):
                 self.cache.changed(settling_s=wait_s if entry.in_doubt else 0.0)
+            if carrying is not None:
+                await carrying.ended(failure)
 
     async def _told(self, entry: Entry, call: ToolCall, raw: dict[str, Any], started: float) -> ToolResult:
         """What the server says of a change."""

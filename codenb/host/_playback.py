@@ -45,6 +45,7 @@ class Playback(Cassette):
         missed: What was asked of it in vain, a line each: a miss may be part of a larger answer that stands.
     """
 
+    plays = True
     clock: PlayedClock
 
     def __init__(self, tape: Tape, requests: Requests, writer: Writer | None = None) -> None:
@@ -190,10 +191,11 @@ class Playback(Cassette):
         await self._open()
         if track is not None:
             return track
+        cut = ", which was cut off while it was recorded" if self.tape.cut else ""
         near = self._shelf.nearest(asked.kind, asked.server, asked.name, asked.request)
         what = " ".join(part for part in (asked.server, asked.name[:_SHOWN]) if part)
         said = {"decision": f"a decision about {what}", "change": f"the change {what}"}.get(asked.kind, what)
-        raise self._missed(f"{said} is not in the recording {self.tape.path}: {near}: ask as then, or record again")
+        raise self._missed(f"{said} is not in the recording {self.tape.path}{cut}: {near}: ask as then, or record again")
 
     def _missed(self, line: str) -> NotRecorded:
         self.missed.append(line)
