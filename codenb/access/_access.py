@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import time
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from codenb.access._keys import SigningKey, VerifyingKey, new_key
-from codenb.access._principal import LOCAL, NOBODY, Permits, Principal
+from codenb.access._principal import EVERYBODY, NOBODY, Permits, Principal, name_problem
 from codenb.access._tokens import MAX_LEEWAY_S, signed, verified
 from codenb.errors import BadInput, CredentialsRejected
 
@@ -25,14 +24,10 @@ if TYPE_CHECKING:
 TOOLS_CLAIM, RESOURCES_CLAIM = "codenb_tools", "codenb_resources"
 """Claims with which a token itself says what may be done with it."""
 
-EVERYBODY = "*"
-"""In place of a principal: whoever has a token that is accepted."""
-
 MAX_TTL_S = 24 * 3600
 
 _OWN_ISSUER = "codenb:own"
 _OWN_AUDIENCE = "codenb"
-_LONGEST_NAME = 256
 
 
 class _Permit:
@@ -130,7 +125,7 @@ class Access:
 
     def permitting(self, principal: str, permits: Permits) -> Self:
         """As `permit`, with permits that are at hand."""
-        if principal != EVERYBODY and (problem := _no_name(principal)):
+        if principal != EVERYBODY and (problem := name_problem(principal)):
             raise BadInput(f"{ascii(principal)[:80]} can be nobody's name: it {problem}")
         before = self.permits.get(principal, Permits())
         more = before.and_also(permits.tools, permits.resources)
@@ -160,7 +155,7 @@ class Access:
             required=required,
         )
         name = claims[self.principal_claim]
-        if problem := _no_name(name):
+        if problem := name_problem(name):
             raise CredentialsRejected(f"the token is not accepted: its {self.principal_claim} {problem}")
         until = datetime.fromtimestamp(claims["exp"], UTC) + timedelta(seconds=self.leeway_s)
         return Principal(name, "token", self._permits(name, claims), until)
@@ -243,7 +238,7 @@ def claims_for(
     Raises:
         BadInput: A name that would not be accepted, a pattern without a server, or a lifetime out of bounds.
     """
-    if problem := _no_name(principal):
+    if problem := name_problem(principal):
         raise BadInput(f"{ascii(principal)[:80]} can be nobody's name: it {problem}")
     if isinstance(ttl_s, bool) or not 0 < ttl_s <= MAX_TTL_S:
         raise BadInput(f"a token lives more than 0 and at most {MAX_TTL_S:,} seconds (24 h), not {ttl_s:,}")
@@ -256,20 +251,6 @@ def claims_for(
         permits = Permits(tuple(tools or ()), tuple(resources or ()))
         claims |= {TOOLS_CLAIM: list(permits.tools), RESOURCES_CLAIM: list(permits.resources)}
     return claims
-
-
-def _no_name(name: object) -> str:
-    """Why something names no principal; empty where it does."""
-    if not isinstance(name, str):
-        return "is not text"
-    problems = {
-        "is empty, or begins or ends with a space": not name or name != name.strip(),
-        f"has more than {_LONGEST_NAME} characters": len(name) > _LONGEST_NAME,
-        "holds characters that cannot be seen": not name.isprintable(),
-        "is written with characters that stand for others (Unicode NFKC)": unicodedata.normalize("NFKC", name) != name,
-        f"is {name}, which is kept for another use": name in (LOCAL.name, NOBODY, EVERYBODY),
-    }
-    return next((problem for problem, found in problems.items() if found), "")
 
 
 def _are_names(given: object) -> bool:

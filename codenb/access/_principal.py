@@ -7,6 +7,7 @@ configured there is nobody to tell apart, and the one principal is `local`.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ _ABOUT = "about://server"
 _MOST = 200
 _LONGEST = 512
 _SHOWN = 200
+_LONGEST_NAME = 256
 _SPECIAL = re.compile(r"[\[*?]")
 
 
@@ -190,6 +192,23 @@ LOCAL = Principal("local")
 
 NOBODY = "nobody"
 """The name of who has shown no token, although access is configured."""
+
+EVERYBODY = "*"
+"""In place of a principal: whoever has a token that is accepted."""
+
+
+def name_problem(name: object) -> str:
+    """Why something names no principal; empty where it does."""
+    if not isinstance(name, str):
+        return "is not text"
+    problems = {
+        "is empty, or begins or ends with a space": not name or name != name.strip(),
+        f"has more than {_LONGEST_NAME} characters": len(name) > _LONGEST_NAME,
+        "holds characters that cannot be seen": not name.isprintable(),
+        "is written with characters that stand for others (Unicode NFKC)": unicodedata.normalize("NFKC", name) != name,
+        f"is {name}, which is kept for another use": name in (LOCAL.name, NOBODY, EVERYBODY),
+    }
+    return next((problem for problem, found in problems.items() if found), "")
 
 
 def _are_texts(given: object) -> bool:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from codenb.access._keys import ALGORITHMS, Algorithm, VerifyingKey, read_public, read_secret
-from codenb.access._principal import Permits
+from codenb.access._principal import EVERYBODY, Permits, name_problem
 from codenb.access._tokens import MAX_LEEWAY_S
 from codenb.config._table import Table
 from codenb.errors import BadInput, ConfigError
@@ -32,7 +32,9 @@ def configured(settings: Settings, env: Mapping[str, str]) -> dict[str, Any] | N
     told = {
         "issuer": _required(table, "issuer", table.text("issuer"), "who makes the tokens, as their iss says it"),
         "audiences": _required(table, "audience", _audiences(table), "whom tokens have to be for, as their aud says"),
-        "principal_claim": table.text("principal_claim", "sub"),
+        "principal_claim": _required(
+            table, "principal_claim", table.text("principal_claim", "sub"), "which claim it is"
+        ),
         "leeway_s": table.number("leeway_s", 30, low=0, high=MAX_LEEWAY_S),
         "keys": MappingProxyType(_keys(table, settings.home, algorithm, env)),
         "permits": MappingProxyType(_permits(table)),
@@ -82,8 +84,10 @@ def _permits(table: Table) -> dict[str, Permits]:
     permits: dict[str, Permits] = {}
     for one in table.tables("permits"):
         principal = _required(one, "principal", one.text("principal"), "who it is for, or * for everybody")
-        if "*" in principal and principal != "*":
+        if "*" in principal and principal != EVERYBODY:
             raise one.wrong("principal", f"is {principal!r}: write a whole name, or * for everybody who has a token")
+        if principal != EVERYBODY and (problem := name_problem(principal)):
+            raise one.wrong("principal", f"is {principal!r}, which can be nobody's name: it {problem}")
         tools, resources = tuple(one.texts("tools")), tuple(one.texts("resources"))
         one.done()
         try:

@@ -112,8 +112,7 @@ def _key(token: str, keys: Mapping[str, VerifyingKey], refuse: Callable[[str], N
     try:
         header = jwt.get_unverified_header(token)
     except (jwt.PyJWTError, ValueError, RecursionError) as error:
-        text = "Key ID" in str(error)
-        refuse(f"it is malformed: {'its key id is not text' if text else 'its header cannot be read'}")
+        refuse(f"it is malformed: {_damaged(str(error))}")
     algorithm, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")
     if not isinstance(algorithm, str):
         refuse("it is malformed: its header names no algorithm")
@@ -129,6 +128,15 @@ def _key(token: str, keys: Mapping[str, VerifyingKey], refuse: Callable[[str], N
     if algorithm != key.algorithm:
         refuse(f"it is signed with {_quoted(algorithm)}, and {key.algorithm} is the one that is taken")
     return key
+
+
+def _damaged(said: str) -> str:
+    """Which part PyJWT could not read."""
+    if "Key ID" in said:
+        return "its key id is not text"
+    if "crypto" in said:
+        return "its signature is cut or damaged"
+    return f"its {'claims' if 'payload' in said else 'header'} cannot be read"
 
 
 def _reason(error: Exception, claims: Mapping[str, Any], audience: str | Iterable[str], issuer: str) -> str:
@@ -153,7 +161,7 @@ def _reason(error: Exception, claims: Mapping[str, Any], audience: str | Iterabl
     }
     if type(error) is said.DecodeError and no_time:
         return f"its {no_time} is no time"
-    return reasons.get(type(error), "it is malformed: its parts cannot be read")
+    return reasons.get(type(error), "it is malformed: its claims cannot be read")
 
 
 def _unchecked(token: str) -> Mapping[str, Any]:
