@@ -21,12 +21,13 @@ from codenb.host._codec import call_from_json, error_from_json, result_from_json
 from codenb.host._elicit import Ask
 from codenb.host._matching import Shelf
 from codenb.host._recording import is_yes
+from codenb.host._tape import Track
 
 if TYPE_CHECKING:
     from codenb.host._elicit import Approve
     from codenb.host._matching import Requests
     from codenb.host._records import Entry
-    from codenb.host._tape import Tape, Track, Writer
+    from codenb.host._tape import Tape, Writer
     from codenb.models._base import Model
     from codenb.models.result import ToolResult
 
@@ -191,11 +192,11 @@ class Playback(Cassette):
         await self._open()
         if track is not None:
             return track
-        cut = ", which was cut off while it was recorded" if self.tape.cut else ""
         near = self._shelf.nearest(asked.kind, asked.server, asked.name, asked.request)
-        what = " ".join(part for part in (asked.server, asked.name[:_SHOWN]) if part)
-        said = {"decision": f"a decision about {what}", "change": f"the change {what}"}.get(asked.kind, what)
-        raise self._missed(f"{said} is not in the recording {self.tape.path}{cut}: {near}: ask as then, or record again")
+        what = Track(0, asked.kind, asked.server, asked.name[:_SHOWN], {}, 0, 0).what
+        cut = ", which was cut off while it was recorded" if self.tape.cut else ""
+        where = f"{self.tape.path}{cut}"
+        raise self._missed(f"{what} is not in the recording {where}: {near}: ask as then, or record again")
 
     def _missed(self, line: str) -> NotRecorded:
         self.missed.append(line)

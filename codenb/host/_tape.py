@@ -67,7 +67,8 @@ class Track:
     @property
     def what(self) -> str:
         """Who was asked for what, for people."""
-        return " ".join(part for part in (self.server, self.name) if part) or self.kind
+        what = " ".join(part for part in (self.server, self.name) if part) or self.kind
+        return {"decision": f"the decision about {what}", "change": f"the change {what}"}.get(self.kind, what)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codenb.access import LOCAL, Principal
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from codenb.config import Settings
     from codenb.host import ServerStatus
 
+_REPLAY = "nothing: a recording is played back, and what is decided is held against what was decided then"
 _COLUMNS = ["server", "transport", "state", "tools", "need approval", "protocol"]
 
 
@@ -22,6 +24,9 @@ def overview(
     servers: Iterable[ServerStatus],
     settings: Settings,
     principal: Principal = LOCAL,
+    *,
+    replay: bool = False,
+    recording: Path | None = None,
 ) -> View:
     """Make the view.
 
@@ -31,6 +36,8 @@ def overview(
         servers: How all of them are.
         settings: For what was read and is not used, and whether anything at all may be changed.
         principal: Who works here; said where a token says it.
+        replay: Whether all of it is played back from a recording.
+        recording: The file that calls are written to.
     """
     servers = list(servers)
     place = next((one.place for one in about if one.place), None)
@@ -38,14 +45,18 @@ def overview(
     may = sorted({name for one in about for name in one.changes})
     others = [] if settings.read_only_env else _others(servers)
     badges = [Badge("changes on", Tone.WARN) if may or others else Badge("read-only", Tone.GOOD)]
+    if replay:
+        badges, others = [Badge("replay", Tone.INFO)], []
     if place and place.embedded:
         badges.insert(0, Badge("embedded world", Tone.INFO))
     cluster = f"{place.name} ({place.where})" if place else unknown
     namespaces = ", ".join("every namespace" if name == "*" else name for name in may)
     blocks: list[Block] = [
         Field(place.kind if place else "cluster", cluster),
-        Field("may change", namespaces or _why_nothing(about, unknown)),
+        Field("may change", _REPLAY if replay else namespaces or _why_nothing(about, unknown)),
     ]
+    if recording:
+        blocks.append(Field("recorded to", str(recording)))
     if principal.invalid:
         blocks.insert(0, Text(principal.invalid, Tone.BAD))
     elif principal.permits is not None:

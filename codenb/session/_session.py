@@ -322,7 +322,15 @@ class Session(Deploys, Shown):
 
     def view(self) -> View:
         """Which servers, which cluster, and whether it may change anything."""
-        return overview(self._where, self.about, self.host.status(), self.settings, self.host.principal)
+        return overview(
+            self._where,
+            self.about,
+            self.host.status(),
+            self.settings,
+            self.host.principal,
+            replay=self.replay is not None,
+            recording=self.recording,
+        )
 
 
 def _asked(bundle: ContextBundle) -> list[str] | None:
