@@ -6,7 +6,7 @@ INSTALL = $(if $(shell command -v uv),VIRTUAL_ENV=$(CURDIR)/$(VENV) uv pip insta
 SCENARIO ?= oom
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test lint bench clean
+.PHONY: help demo lab test lint bench soak clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ lint: $(VENV)/.test ## Formatter, linter, types, layers, notebooks without outpu
 
 bench: $(VENV)/.test ## Measure what a user waits for
 	$(BIN)/python -m tests.benchmarks
+
+soak: $(VENV)/.test ## Kill servers, and processes that remember, at random and for longer than the tests do
+	$(BIN)/python -m tests.soak.servers --seconds 30
+	$(BIN)/python -m tests.soak.memory --kills 1000
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) .parts .mcp codenb-demo pending.json .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
