@@ -12,7 +12,7 @@ from codenb.actions._proposals import proposals
 from codenb.actions._propose import propose
 from codenb.actions._settle import settled
 from codenb.actions._terminal import at_terminal
-from codenb.actions._waiting import waiting, write_decisions
+from codenb.actions._waiting import require_writable, waiting, write_decisions
 
 __all__ = [
     "Approver",
@@ -29,6 +29,7 @@ __all__ = [
     "policy",
     "proposals",
     "propose",
+    "require_writable",
     "settled",
     "waiting",
     "write_decisions",

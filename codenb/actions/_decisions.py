@@ -1,7 +1,7 @@
 """Decisions made beforehand, for runs where nobody sits.
 
 Where two decisions name one digest, a reject wins. Whoever can write the file can name anybody in it, so `by` is shown
-as not proved.
+as not proved, unless the decision is signed and the key is known (`[approval.keys]`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def decisions(path: Path | str, *, otherwise: Approver | None = None) -> Approve
     `approve` (true, false; null is not decided yet), `digest` (all 64 hexadecimal digits: `proposal.preview.digest`)
     and `by` are required, and `expires_at` for an approval. `reason` may be left out; so may `at`, which then is the
     time at which the file was written. Times need a zone. A decision counts for the one digest that it names, until it
-    expires; of several for one digest, a reject wins.
+    expires; of several for one digest, a reject wins. `grant` is the approval signed, as `codenb approve` writes it; it
+    is handed to the server that checks it.
 
     Args:
         path: The file; read again for each request, so that it can be completed while a run waits.

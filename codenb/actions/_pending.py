@@ -26,7 +26,8 @@ _HOW = (
     "Read the requests. In decisions, set approve to true or false, by to your name, and give a reason. "
     "Then run again with --approver and this file, with approver=codenb.decisions(this file) in a notebook, "
     "or with CODENB_DECISIONS set to this file. A decision holds for its digest only: "
-    "if what would happen is no longer what is shown here, it is asked again."
+    "if what would happen is no longer what is shown here, it is asked again. "
+    "Where a server takes signed approvals only, `codenb approve` with this file and your key writes them."
 )
 NOBODY = "nobody could be asked"
 

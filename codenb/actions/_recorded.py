@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -26,7 +27,10 @@ def document(path: Path) -> Any:
         ConfigError: It cannot be read, or is not JSON.
     """
     try:
-        if path.stat().st_size > _MAX_BYTES:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ConfigError(f"the decisions {path} are not a file: name one")
+        if status.st_size > _MAX_BYTES:
             raise ConfigError(f"{path} is larger than {_MAX_BYTES:,} bytes: a file of decisions is not")
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:

@@ -6,13 +6,14 @@ preview has to be what its digest says; whatever the file claims beside that is 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from codenb.actions._pending import replace_file, request_entry
-from codenb.actions._recorded import document, entries, in_force
+from codenb.actions._recorded import document, entries, in_force, read
 from codenb.errors import BadInput, ConfigError
 from codenb.models import ApprovalRequest, Decision, Place, Preview, Proposal, SuccessCondition, ToolCall
 
@@ -39,6 +40,18 @@ def waiting(path: Path) -> list[ApprovalRequest]:
     if not isinstance(found, list):
         raise ConfigError(f"{path} holds no requests: name the pending.json that a run without an approver has left")
     return [_request(entry, f"{path}, request {number}") for number, entry in enumerate(found, start=1)]
+
+
+def require_writable(path: Path) -> None:
+    """Complain about a file of decisions that could not be added to, before anybody is asked anything.
+
+    Raises:
+        ConfigError: Its folder is not there or not writable, or it holds what is no list of decisions.
+    """
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ConfigError(f"{path} cannot be written: {path.parent} is not there or not writable; choose another place")
+    if path.exists():
+        read(path)
 
 
 def write_decisions(path: Path, decided: Sequence[Decision]) -> None:

@@ -78,6 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise NotApproved("there is no terminal, so nobody can be asked, and nothing was signed: run it in a terminal")
+    actions.require_writable(out)
     key = _key(Path(arguments.key))
     decided = asyncio.run(_decided(requests, key, by, ttl))
     if decided:

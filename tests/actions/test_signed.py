@@ -235,6 +235,14 @@ async def test_a_hidden_value_is_said_because_the_digest_rests_on_it(tmp_path: P
     assert any("cannot be recomputed" in note for note in one.notes)
 
 
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """A file of decisions that never ends would hang the run that reads it."""
+    os.mkfifo(tmp_path / "pending.json")
+
+    with pytest.raises(ConfigError, match="are not a file"):
+        waiting(tmp_path / "pending.json")
+
+
 @pytest.mark.parametrize("text", ["[]", "{}", '{"requests": 3}', '{"requests": [3]}', "nonsense", '{"requests": [{}]}'])
 def test_a_file_without_requests_is_one_line(tmp_path: Path, text: str) -> None:
     """The wrong file on the command line must not end in a traceback."""
@@ -261,6 +269,24 @@ async def test_decisions_of_others_stay_and_a_link_is_not_followed(tmp_path: Pat
     assert [(entry["by"], entry["reason"]) for entry in kept] == [("they", theirs.reason), ("me", "again")]
     assert target.read_text() == before
     assert not link.is_symlink()
+
+
+@pytest.mark.parametrize("held", ["nonsense", '{"decisions": [{"approve": "yes"}]}', None])
+async def test_what_cannot_be_written_is_said_before_anybody_is_asked(
+    tmp_path: Path, key: Path, held: str | None
+) -> None:
+    """A passphrase typed and five diffs read, and then the signatures are lost."""
+    out = tmp_path / "nowhere" / "out.json"
+    if held is not None:
+        out.parent.mkdir()
+        out.write_text(held)
+
+    words = (str(await pending(tmp_path)), "--key", str(key), "--out", str(out))
+    code, said = await asyncio.to_thread(approve, tmp_path, *words)
+
+    assert code == 2
+    assert str(out) in said
+    assert "[y/N]" not in said
 
 
 @pytest.mark.parametrize("words", [(), ("--ttl", "2h"), ("--ttl", "x"), ("--by", "a\x1b[2J")])
