@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -25,6 +25,7 @@ HIDDEN = "<redacted:secret:00000000>"
 """Stands for what may be a secret, where only the server that was asked could tell."""
 
 _STAND_IN = re.compile(r"<redacted:[a-z-]+:[0-9a-f]{8}>|hmac-sha256:[0-9a-f]{16,64}|\A(?:<folder>|<project>)(?=/|\Z)")
+_STANDS = re.compile(rb"<redacted:|hmac-sha256:|\"<folder>|\"<project>")
 _ONLY_ITS_TOOL_KNOWS = frozenset({"variables"})
 """Arguments of which only the tool knows which are secret: those of a Terraform workspace."""
 
@@ -133,39 +134,42 @@ class Shelf:
     """The recorded calls that were not played yet."""
 
     def __init__(self, tracks: Iterable[Track]) -> None:
-        self._by_name: dict[tuple[str, str, str], list[Track]] = defaultdict(list)
-        for track in tracks:
-            self._by_name[track.kind, track.server, track.name].append(track)
-        for group in self._by_name.values():
-            group.sort(key=lambda track: (track.occurrence, track.n))
-        ordered = sorted((track for group in self._by_name.values() for track in group), key=lambda track: track.n)
-        self._hidden = [track for track in ordered if _STAND_IN.search(track.name)]
-        self._known = {key: tuple(group) for key, group in self._by_name.items()}
-        self._keys = {track.n: canonical_json(track.request) for group in self._known.values() for track in group}
+        self._tracks = sorted(tracks, key=lambda track: (track.occurrence, track.n))
+        self._played: set[int] = set()
+        self._exact: dict[tuple[str, str, str, bytes], deque[Track]] = defaultdict(deque)
+        self._standing: dict[tuple[str, str], list[Track]] = defaultdict(list)
+        self._named: dict[tuple[str, str, str], list[Track]] = defaultdict(list)
+        for track in self._tracks:
+            key = canonical_json(track.request)
+            self._exact[track.kind, track.server, track.name, key].append(track)
+            self._named[track.kind, track.server, track.name].append(track)
+            if _STAND_IN.search(track.name) or _STANDS.search(key):
+                self._standing[track.kind, track.server].append(track)
 
     def take(self, kind: str, server: str, name: str, request: Mapping[str, Any]) -> Track | None:
         """The next recorded call that is this one; each is had once."""
-        left = self._by_name.get((kind, server, name), [])
-        key = canonical_json(request)
-        found = next((track for track in left if self._keys[track.n] == key), None)
+        exact = self._exact.get((kind, server, name, canonical_json(request)), deque())
+        while exact and exact[0].n in self._played:
+            exact.popleft()
+        found = exact[0] if exact else None
         if found is None:
-            found = next((track for track in left if fits(track.request, request)), None)
-        if found is None and self._hidden:  # an address, too, may hold a secret
-            others = (track for track in self._hidden if (track.kind, track.server) == (kind, server))
-            fitting = (track for track in others if fits([track.name, track.request], [name, request]))
-            found = next((track for track in fitting if track in self._by_name[kind, server, track.name]), None)
+            left = (track for track in self._standing.get((kind, server), ()) if track.n not in self._played)
+            asked = [name, request]  # an address, too, may hold a secret
+            found = next((track for track in left if fits([track.name, track.request], asked)), None)
         if found is not None:
-            self._by_name[kind, server, found.name].remove(found)
+            self._played.add(found.n)
         return found
 
     @property
     def left(self) -> tuple[Track, ...]:
         """What was not played, in the order of the recording."""
-        return tuple(sorted((track for group in self._by_name.values() for track in group), key=lambda track: track.n))
+        return tuple(
+            sorted((track for track in self._tracks if track.n not in self._played), key=lambda track: track.n)
+        )
 
     def nearest(self, kind: str, server: str, name: str, request: Mapping[str, Any]) -> str:
         """What the recording holds that is nearest to a request that it does not hold, in words."""
-        known = self._known.get((kind, server, name), ())
+        known = self._named.get((kind, server, name), ())
         if same := [track for track in known if fits(track.request, request)]:
             times = "once" if len(same) == 1 else f"{len(same)} times"
             return f"it was made {times} in the recording, and is made once more now"
@@ -174,9 +178,9 @@ class Shelf:
             told = list(_differences(ranked.request, request))
             more = f", and {len(told) - _MOST_DIFFERENCES} more" if len(told) > _MOST_DIFFERENCES else ""
             return f"the nearest that is recorded differs in {'; '.join(told[:_MOST_DIFFERENCES])}{more}"
-        made = sorted({key[2] for key in self._known if key[:2] == (kind, server)})
+        made = sorted({key[2] for key in self._named if key[:2] == (kind, server)})
         if near := get_close_matches(name, made, n=1):
-            return f"the nearest that is recorded is {server} {near[0]}"
+            return f"the nearest that is recorded is {server} {_cut(near[0])}"
         return f"of {server} it holds {', '.join(_cut(one) for one in made[:5]) or 'nothing of this kind'}"
 
 
