@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 from typing import Any, Protocol
+
+import pydantic_core
 
 from codenb.errors import (
     AccessError,
@@ -79,9 +81,9 @@ def tool_result(server: str, tool: str, raw: dict[str, Any], redactor: Redactor,
         data = _parsed(parts, clean, redactor)
     else:
         data = shown["structuredContent"] = redactor.value(structured)
-        if _texts(parts) == [_compact(structured)] and len(parts) == 1:
-            # How our own servers say it once more; redacting is slow, and need not be done twice to one answer.
-            clean = [_clean({**parts[0], "text": ""}, redactor) | {"text": _compact(data)}]
+        if (written := _once_more(parts, structured)) is not None:
+            # Redacting is slow, and need not be done twice to one answer.
+            clean = [_clean({**parts[0], "text": ""}, redactor) | {"text": written(data)}]
         else:
             clean = [_clean(part, redactor) for part in parts]
         if isinstance(data, dict) and data.keys() == {"result"}:
@@ -120,8 +122,26 @@ def prompt_result(server: str, name: str, raw: dict[str, Any], redactor: Redacto
     )
 
 
+def _once_more(parts: Sequence[dict[str, Any]], structured: Any) -> Callable[[Any], str] | None:
+    """How the only part of an answer writes the structured one once more; None where it says something else."""
+    texts = _texts(parts)
+    if len(parts) != 1 or len(texts) != 1:
+        return None
+    written = _indented if "\n" in texts[0] else _compact
+    try:
+        return written if texts[0] == written(structured) else None
+    except ValueError:  # a text that is no Unicode
+        return None
+
+
 def _compact(value: Any) -> str:
+    """As our own servers write it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _indented(value: Any) -> str:
+    """As the SDK writes it for its servers."""
+    return pydantic_core.to_json(value, indent=2).decode()
 
 
 def _clean(part: dict[str, Any], redactor: Redactor) -> dict[str, Any]:

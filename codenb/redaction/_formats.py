@@ -81,6 +81,7 @@ FORMATS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 )
 
 _MARKS = tuple((mark, kind) for kind, marks, _ in FORMATS for mark in marks)
+_ANY_MARK = re.compile("|".join(re.escape(mark) for mark, _ in _MARKS))
 
 
 @lru_cache(maxsize=256)
@@ -127,7 +128,8 @@ EMAIL = re.compile(
 
 def formatted(text: str) -> Iterator[tuple[int, int]]:
     """Where secrets with a known format or a known place stand."""
-    if kinds := frozenset(kind for mark, kind in _MARKS if mark in text):
+    if _ANY_MARK.search(text):
+        kinds = frozenset(kind for mark, kind in _MARKS if mark in text)
         for match in _any_of(kinds).finditer(text):
             yield match.span()
     if not _BETWEEN.search(text):

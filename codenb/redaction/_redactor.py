@@ -24,7 +24,8 @@ _KINDS = (*(kind for kind, _, _ in FORMATS), "secret", "configured", "email", "t
 _PLACEHOLDER = re.compile(rf"<redacted:(?:{'|'.join(_KINDS)}):[0-9a-f]{{8}}>|hmac-sha256:[0-9a-f]{{32}}(?![0-9a-f])")
 _ROUNDS = 6
 _DEPTH = 200
-_KEY_CHARS, _KEYS = 64, 4096
+_SHORT, _REMEMBERED = 64, 8192
+_LEAVES = frozenset({int, float, bool, type(None)})
 _PROBES = ("", "a", "a b", "1\n-")
 _SECRET_TYPES = re.compile(r"Opaque|(?:bootstrap\.)?kubernetes\.io/.+|helm\.sh/release\.v1")
 _DATA = ("data", "stringData", "string_data")
@@ -57,10 +58,23 @@ class Redactor:
         self._patterns = tuple(_compiled(pattern) for pattern in patterns)
         self._key = _PROCESS_KEY if key is None else key
         self._emails = emails
-        self._keys: dict[str, str] = {}
+        # An answer of a thousand objects has the same twenty keys and a few hundred different words. Only texts without
+        # a secret are remembered.
+        self._clean: set[str] = set()
+        self._keys: dict[str, tuple[str, str, bool]] = {}
 
     def text(self, text: str) -> str:
         """The text with every secret replaced by its pseudonym, and nothing else changed."""
+        if text in self._clean:
+            return text
+        shown = self._text(text)
+        if shown == text and len(text) <= _SHORT:
+            if len(self._clean) >= _REMEMBERED:
+                self._clean.clear()
+            self._clean.add(text)
+        return shown
+
+    def _text(self, text: str) -> str:
         out, at = [], 0
         for match in _PLACEHOLDER.finditer(text):
             out += [self._between(text[at : match.start()]), match[0]]
@@ -146,6 +160,8 @@ class Redactor:
         return f"<redacted:{kind}:{mark}>"
 
     def _value(self, value: Any, depth: int) -> Any:
+        if type(value) in _LEAVES:
+            return value
         if isinstance(value, str):
             return self.text(value)
         if depth >= _DEPTH and isinstance(value, Mapping | list | tuple):
@@ -166,18 +182,17 @@ class Redactor:
 
     def _mapping(self, value: Mapping[Any, Any], depth: int, *, secret: bool = False) -> dict[Any, Any]:
         """Redact a mapping; `secret` says that it stands under a name that does, so that its `value` is one."""
-        hide_value = (
+        hide_value = "value" in value and (
             secret
             or value.get("sensitive") is True
             or any(
                 isinstance(name := value.get(field), str) and is_secret_name(name) for field in ("name", "key", "path")
             )
         )
-        is_secret = _is_secret(value)
+        is_secret, is_list = _is_secret(value), value.get("kind") == "SecretList"
         out: dict[Any, Any] = {}
         for key, item in value.items():
-            shown = self._shown_key(key) if isinstance(key, str) else key
-            name = _PLACEHOLDER.sub("", shown) if isinstance(shown, str) else ""
+            shown, name, says_secret = self._key_of(key)
             if is_secret and key in _DATA and isinstance(item, Mapping):
                 out[shown] = {
                     self._value(k, 0): self._hidden(v, depth + 1, encoded=key == "data", always=True)
@@ -187,7 +202,7 @@ class Redactor:
                 out[shown] = self._hidden(item, depth)
             elif is_secret and key == "metadata" and isinstance(item, Mapping):
                 out[shown] = self._secret_metadata(item, depth + 1)
-            elif value.get("kind") == "SecretList" and key == "items" and isinstance(item, list | tuple):
+            elif is_list and key == "items" and isinstance(item, list | tuple):
                 out[shown] = [
                     self._mapping({"kind": "Secret", **entry}, depth + 2)
                     if isinstance(entry, Mapping)
@@ -196,7 +211,7 @@ class Redactor:
                 ]
             elif hide_value and key == "value":
                 out[shown] = self._hidden(item, depth + 1)
-            elif is_secret_name(name):
+            elif says_secret:
                 out[shown] = self._under_secret_name(name, item, depth + 1)
             elif name == "auth" and isinstance(item, str) and is_basic(item):
                 out[shown] = self._hidden(item, depth)
@@ -204,14 +219,18 @@ class Redactor:
                 out[shown] = self._value(item, depth + 1)
         return out
 
-    def _shown_key(self, key: str) -> str:
-        """A key without secrets; remembered, because an answer of a thousand objects has the same twenty keys."""
-        shown = self._keys.get(key)
-        if shown is None:
+    def _key_of(self, key: Any) -> tuple[Any, str, bool]:
+        """A key without secrets, the name that it is, and whether that says that a secret follows."""
+        if not isinstance(key, str):
+            return key, "", False
+        known = self._keys.get(key)
+        if known is None:
             shown = self.text(key)
-            if shown == key and len(key) <= _KEY_CHARS and len(self._keys) < _KEYS:
-                self._keys[key] = shown
-        return shown
+            name = _PLACEHOLDER.sub("", shown)
+            known = shown, name, is_secret_name(name)
+            if shown == key and len(key) <= _SHORT and len(self._keys) < _REMEMBERED:
+                self._keys[key] = known
+        return known
 
     def _under_secret_name(self, name: str, item: Any, depth: int) -> Any:
         if isinstance(item, Mapping):
@@ -268,9 +287,10 @@ def _is_secret(value: Mapping[Any, Any]) -> bool:
     """Whether this is a Kubernetes Secret; clients leave the kind out of list items, so its type tells as well."""
     if value.get("kind") == "Secret":
         return True
-    kind, form = value.get("kind"), value.get("type")
-    held = any(isinstance(value.get(field), Mapping) for field in _DATA)
-    return kind is None and held and isinstance(form, str) and bool(_SECRET_TYPES.fullmatch(form))
+    form = value.get("type")
+    if value.get("kind") is not None or not isinstance(form, str) or not _SECRET_TYPES.fullmatch(form):
+        return False
+    return any(isinstance(value.get(field), Mapping) for field in _DATA)
 
 
 def _decoded(text: str) -> str:
