@@ -16,6 +16,8 @@ from typing import Any
 
 import jwt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mcp import Client
 from mcp.types import ElicitResult
 
@@ -397,3 +399,37 @@ def test_a_shared_secret_signs_no_grant(office: Office) -> None:
     """Whoever can check it could forge it."""
     with pytest.raises(BadInput, match="Ed25519 or P-256"):
         sign_grant(hiding("x"), new_key("shared", "HS256"))
+
+
+@given(at=st.integers(min_value=0, max_value=10_000), to=st.characters(min_codepoint=33, max_codepoint=126))
+def test_a_grant_with_one_other_character_is_none(office: Office, at: int, to: str) -> None:
+    """Whatever part of it is touched, the signature no longer holds, and no other error comes out than ours."""
+    keys = ApprovalKeys.of(settings(office.folder, approval=office.table))
+    assert keys
+    preview = hiding("x")
+    token = sign_grant(preview, office.keys["alice"])
+    at %= len(token)
+    touched = token[:at] + to + token[at + 1 :]
+
+    if decoded(touched) != decoded(token):
+        with pytest.raises(GrantRejected):
+            verify_grant(touched, preview, keys)
+
+
+@given(text=st.one_of(st.text(), st.from_regex(r"[A-Za-z0-9_-]{0,40}\.[A-Za-z0-9_-]{0,40}\.[A-Za-z0-9_-]{0,40}")))
+def test_no_text_gets_through_or_breaks_it(office: Office, text: str) -> None:
+    """The grant is what the caller sends, and may be anything."""
+    keys = ApprovalKeys.of(settings(office.folder, approval=office.table))
+    assert keys
+    with pytest.raises(GrantRejected):
+        verify_grant(text, hiding("x"), keys)
+
+
+def decoded(token: str) -> list[bytes] | str:
+    """The bytes of each part: the last character of one has bits that stand for nothing."""
+    try:
+        return [
+            base64.b64decode(one + "=" * (-len(one) % 4), altchars=b"-_", validate=True) for one in token.split(".")
+        ]
+    except ValueError:
+        return token
