@@ -73,7 +73,14 @@ def stdio(folder: Path) -> StdioServerParameters:
 
 @contextlib.contextmanager
 def http(folder: Path) -> Iterator[str]:
-    """The toy as an HTTP server of its own process; several share their key, as workers behind a balancer do."""
+    """The toy as an HTTP server of its own process."""
+    with http_process(folder) as (_, url):
+        yield url
+
+
+@contextlib.contextmanager
+def http_process(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """That process and its address; several share their key, as workers behind a balancer do."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, str(TOY), str(folder), str(port)], env={**os.environ, "CODENB_STATE_KEY": "toy" * 16}
@@ -84,7 +91,7 @@ def http(folder: Path) -> Iterator[str]:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
                 break
             time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}/mcp"
+        yield process, f"http://127.0.0.1:{port}/mcp"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
