@@ -52,7 +52,7 @@ def wire(answer: Answer, *, limit: int, what: str) -> tuple[dict[str, Any], int]
     size = len(text.encode())
     if size > limit:
         raise AnswerTooLarge(too_large(what, limit, size))
-    return json.loads(text), size
+    return pydantic_core.from_json(text), size
 
 
 def too_large(what: str, limit: int, size: int | None = None) -> str:
@@ -89,7 +89,10 @@ def tool_result(server: str, tool: str, raw: dict[str, Any], redactor: Redactor,
         if isinstance(data, dict) and data.keys() == {"result"}:
             data = data["result"]
     shown["content"] = clean
-    return ToolResult(server=server, tool=tool, data=data, content=contents(clean), raw=shown, duration_ms=duration_ms)
+    # Checked by the SDK, and JSON data ever since: to have it checked once more costs as much as to redact it.
+    return ToolResult.model_construct(
+        server=server, tool=tool, data=data, content=contents(clean), raw=shown, duration_ms=duration_ms
+    )
 
 
 def resource_result(server: str, uri: str, raw: dict[str, Any], redactor: Redactor, duration_ms: float) -> ToolResult:

@@ -29,6 +29,7 @@ _LEAVES = frozenset({int, float, bool, type(None)})
 _PROBES = ("", "a", "a b", "1\n-")
 _SECRET_TYPES = re.compile(r"Opaque|(?:bootstrap\.)?kubernetes\.io/.+|helm\.sh/release\.v1")
 _DATA = ("data", "stringData", "string_data")
+_AUTH = "auth"
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _FLAG = re.compile(r"--?([A-Za-z][A-Za-z0-9_.-]{1,64})")
 
@@ -61,7 +62,7 @@ class Redactor:
         # An answer of a thousand objects has the same twenty keys and a few hundred different words. Only texts without
         # a secret are remembered.
         self._clean: set[str] = set()
-        self._keys: dict[str, tuple[str, str, bool]] = {}
+        self._keys: dict[str, tuple[str, str]] = {}
 
     def text(self, text: str) -> str:
         """The text with every secret replaced by its pseudonym, and nothing else changed."""
@@ -192,44 +193,58 @@ class Redactor:
         is_secret, is_list = _is_secret(value), value.get("kind") == "SecretList"
         out: dict[Any, Any] = {}
         for key, item in value.items():
-            shown, name, says_secret = self._key_of(key)
-            if is_secret and key in _DATA and isinstance(item, Mapping):
-                out[shown] = {
-                    self._value(k, 0): self._hidden(v, depth + 1, encoded=key == "data", always=True)
-                    for k, v in item.items()
-                }
-            elif is_secret and key in _DATA and item is not None:
-                out[shown] = self._hidden(item, depth)
-            elif is_secret and key == "metadata" and isinstance(item, Mapping):
-                out[shown] = self._secret_metadata(item, depth + 1)
-            elif is_list and key == "items" and isinstance(item, list | tuple):
-                out[shown] = [
-                    self._mapping({"kind": "Secret", **entry}, depth + 2)
-                    if isinstance(entry, Mapping)
-                    else self._value(entry, depth + 2)
-                    for entry in item
-                ]
-            elif hide_value and key == "value":
-                out[shown] = self._hidden(item, depth + 1)
-            elif says_secret:
-                out[shown] = self._under_secret_name(name, item, depth + 1)
-            elif name == "auth" and isinstance(item, str) and is_basic(item):
-                out[shown] = self._hidden(item, depth)
+            shown, says = self._keys.get(key) or self._key_of(key)
+            if says or hide_value or is_secret or is_list:
+                out[shown] = self._told(key, says, item, depth, (is_secret, is_list, hide_value))
+            elif type(item) is str and item in self._clean:
+                out[shown] = item
             else:
                 out[shown] = self._value(item, depth + 1)
         return out
 
-    def _key_of(self, key: Any) -> tuple[Any, str, bool]:
-        """A key without secrets, the name that it is, and whether that says that a secret follows."""
+    def _told(self, key: Any, says: str, item: Any, depth: int, among: tuple[bool, bool, bool]) -> Any:  # noqa: PLR0911  a table
+        """Redact what stands under a key that says something, or in a mapping that does.
+
+        Args:
+            key: As it came.
+            says: The key's name where it says secret, or `auth`; empty where it says nothing.
+            item: What stands under it.
+            depth: Of the mapping.
+            among: Whether the mapping is a Secret, a list of them, and has a `value` that is secret.
+        """
+        is_secret, is_list, hide_value = among
+        if is_secret and key in _DATA and isinstance(item, Mapping):
+            return {
+                self._value(k, 0): self._hidden(v, depth + 1, encoded=key == "data", always=True)
+                for k, v in item.items()
+            }
+        if is_secret and key in _DATA and item is not None:
+            return self._hidden(item, depth)
+        if is_secret and key == "metadata" and isinstance(item, Mapping):
+            return self._secret_metadata(item, depth + 1)
+        if is_list and key == "items" and isinstance(item, list | tuple):
+            return [
+                self._mapping({"kind": "Secret", **entry}, depth + 2)
+                if isinstance(entry, Mapping)
+                else self._value(entry, depth + 2)
+                for entry in item
+            ]
+        if hide_value and key == "value":
+            return self._hidden(item, depth + 1)
+        if says == _AUTH:
+            basic = isinstance(item, str) and is_basic(item)
+            return self._hidden(item, depth) if basic else self._value(item, depth + 1)
+        return self._under_secret_name(says, item, depth + 1) if says else self._value(item, depth + 1)
+
+    def _key_of(self, key: Any) -> tuple[Any, str]:
+        """A key without secrets, and its name where that says that a secret follows, or may: `auth`."""
         if not isinstance(key, str):
-            return key, "", False
-        known = self._keys.get(key)
-        if known is None:
-            shown = self.text(key)
-            name = _PLACEHOLDER.sub("", shown)
-            known = shown, name, is_secret_name(name)
-            if shown == key and len(key) <= _SHORT and len(self._keys) < _REMEMBERED:
-                self._keys[key] = known
+            return key, ""
+        shown = self.text(key)
+        name = _PLACEHOLDER.sub("", shown)
+        known = shown, name if name == _AUTH or is_secret_name(name) else ""
+        if shown == key and len(key) <= _SHORT and len(self._keys) < _REMEMBERED:
+            self._keys[key] = known
         return known
 
     def _under_secret_name(self, name: str, item: Any, depth: int) -> Any:
