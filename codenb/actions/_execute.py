@@ -150,6 +150,7 @@ class _Execution:
         """
         call = request.proposal.call
         said = "approved" if decided.approve else "left open" if decided.pending else "rejected"
+        self.host.metrics.decided(call.server, decided)
         await self.host.cassette.decided(call.server, call.tool, request.digest, said, decided.decider)
         problem = objection(request, decided)
         try:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import codenb
-from codenb.cli import _approve, _audit, _memory, _serve, _token, _validate
+from codenb.cli import _approve, _audit, _dashboard, _memory, _serve, _token, _validate
 from codenb.errors import CodenbError
 
 _EPILOG = "exit codes: 0 done, 1 it ran and the result is bad, 2 it could not run, 3 waiting for an approval"
@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.set_defaults(run=_demo)
 
-    for command in (_approve, _audit, _memory, _serve, _token, _validate):
+    for command in (_approve, _audit, _dashboard, _memory, _serve, _token, _validate):
         command.add(commands)
     return parser
 

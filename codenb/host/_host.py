@@ -33,6 +33,7 @@ from codenb.host._listing import (
     ToolInfo,
     Tools,
 )
+from codenb.host._metrics import HostMetrics
 from codenb.host._offers import prompts_of, resources_of
 from codenb.host._peer import Factory, Peer
 from codenb.host._pipeline import Pipeline
@@ -93,7 +94,8 @@ class Host:
         self._pulse = Pulse()
         self._pipeline = Pipeline(self._peers, settings, self._redactor, cassette or Cassette(), Gate(principal))
         self.calls = Calls()
-        self._recorder = Recorder(self.calls, principal.name, self._redactor)
+        self.metrics = HostMetrics(self.calls, self._offered)
+        self._recorder = Recorder(self.calls, principal.name, self._redactor, self.metrics.finished)
 
     @property
     def servers(self) -> Mapping[str, ServerSettings]:
@@ -162,6 +164,7 @@ class Host:
                 await asyncio.gather(*(peer.close() for peer in self._peers.values()))
             finally:
                 await self._pipeline.cassette.close()
+            await self.metrics.close()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -352,6 +355,9 @@ class Host:
         """
         entry = Entry(kind, *name, request)
         return await self._recorded(entry, lambda entry: self.cassette.other(entry, lambda: do(entry), encode, decode))
+
+    def _offered(self, server: str) -> frozenset[str] | None:
+        return self._peers[server].offered if server in self._peers else None
 
     async def _recorded(self, entry: Entry, do: Callable[[Entry], Awaitable[T]]) -> T:
         with self._pulse.beating():

@@ -49,6 +49,7 @@ class Peer:
     Attributes:
         breaker: Whether the server is asked at all.
         retry: Makes reads, again where they fail on the way.
+        offered: The names of all tools that it ever listed.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Peer:
         self._idle_s = limits.idle_s
         self._pool = self._new_pool()
         self._tools: tuple[ToolInfo, ...] | None = None
+        self.offered: frozenset[str] = frozenset()
         self._tools_of = 0
         self._listing: asyncio.Task[tuple[ToolInfo, ...]] | None = None
         self._problem = settings.problem or ""
@@ -261,6 +263,7 @@ class Peer:
     async def _list(self) -> tuple[ToolInfo, ...]:
         listed = await self.ask(f"{self.name} tools/list", listed_tools, Deadline.within(self.timeout_s))
         self._tools = tools = tuple(self._info(tool) for tool in listed)
+        self.offered |= {tool.name for tool in tools}
         self._tools_of = self._pool.beginnings
         return tools
 

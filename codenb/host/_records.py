@@ -133,8 +133,19 @@ class Calls(Shown, Sequence[CallRecord]):
 class Recorder:
     """Starts and finishes records."""
 
-    def __init__(self, calls: Calls, principal: str, redactor: Redactor) -> None:
+    def __init__(
+        self, calls: Calls, principal: str, redactor: Redactor, finished: Callable[[CallRecord], None]
+    ) -> None:
+        """Prepare.
+
+        Args:
+            calls: Where records are kept.
+            principal: Who calls.
+            redactor: For the messages of errors.
+            finished: Is told of each record.
+        """
         self._calls = calls
+        self._told = finished
         self._principal = principal
         self._redactor = redactor
 
@@ -154,7 +165,9 @@ class Recorder:
             raise
         finally:
             elapsed_ms = (time.perf_counter() - started) * 1000 if entry.took_ms is None else entry.took_ms
-            self._calls.append(self._finished(entry, started_at, elapsed_ms, failure))
+            record = self._finished(entry, started_at, elapsed_ms, failure)
+            self._calls.append(record)
+            self._told(record)
 
     def _finished(
         self, entry: Entry, started_at: datetime, elapsed_ms: float, failure: BaseException | None

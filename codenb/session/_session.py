@@ -82,6 +82,25 @@ class Session(Deploys, Shown):
         """What is kept of earlier answers, and how often it served; `.clear()` forgets it."""
         return self.host.cache
 
+    def metrics(self) -> str:
+        """What was counted so far, in Prometheus's text format: calls, errors, cache, cost, decisions."""
+        return self.host.metrics.text()
+
+    async def serve_metrics(self, address: str = "127.0.0.1:9464", *, public: bool = False) -> str:
+        """Let Prometheus scrape what `metrics` shows, until the session is closed.
+
+        Args:
+            address: `HOST:PORT`; port 0 takes a free one.
+            public: Whether other machines may reach it; whoever does can read what is counted.
+
+        Returns:
+            The URL to scrape; `codenb dashboard` prints a Grafana dashboard for it.
+
+        Raises:
+            BadInput: This is no address, one that others reach, or one that is taken.
+        """
+        return await self.host.metrics.serve(address, public=public)
+
     @traced
     async def call(self, server: str, tool: str, /, **arguments: Any) -> ToolResult:
         """Call a read-only tool.

@@ -43,7 +43,7 @@ def executions(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 async def nb(tmp_path: Path, executions: Counter[str]) -> AsyncIterator[codenb.Session]:
     """A session whose answers are kept for longer than a test runs, however slow the machine."""
     (tmp_path / "codenb.toml").write_text("[servers.kubernetes]\nttl = 600\n")
-    async with codenb.connect("demo", home=tmp_path) as session:
+    async with codenb.connect("demo:healthy", home=tmp_path) as session:
         yield session
 
 
