@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from codenb.access._keys import SigningKey, VerifyingKey, new_key
 from codenb.access._principal import EVERYBODY, NOBODY, Permits, Principal, name_problem
@@ -30,13 +30,20 @@ _OWN_ISSUER = "codenb:own"
 _OWN_AUDIENCE = "codenb"
 
 
+class _Permitting(Protocol):
+    """What `permit` is, on the class and on an access."""
+
+    def __call__(self, principal: str, *tools: str, resources: Iterable[str] = ()) -> Access:
+        """Let a principal call tools and read resources."""
+
+
 class _Permit:
     """`permit` on the class begins an access of one's own, and on an access goes on with it.
 
     A class method could only ever begin anew, so that of a chain of two the first would be dropped in silence.
     """
 
-    def __get__(self, access: Access | None, owner: type[Access]) -> Callable[..., Access]:
+    def __get__(self, access: Access | None, owner: type[Access]) -> _Permitting:
         def permit(principal: str, *tools: str, resources: Iterable[str] = ()) -> Access:
             """Let a principal call tools and read resources, in addition to what it may already.
 

@@ -25,7 +25,7 @@ _TYPES = frozenset({None, "jwt", "at+jwt", "application/at+jwt"})
 _OURS = "at+jwt"
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _TIMES = ("exp", "nbf", "iat")
-_LATEST = 253_402_300_799  # the last second of the year 9999
+_LATEST = 253_402_214_400  # the last day of the year 9999; after it there is no time to add a leeway to
 _QUOTED = 60
 
 

@@ -129,6 +129,7 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     "expiry not a number": (lambda: GOOD.token(exp=float("nan")), "its exp is no time"),
     "expiry never": (lambda: GOOD.token(exp=float("inf")), "its exp is no time"),
     "expiry after the year 9999": (lambda: GOOD.token(exp=10**15), "its exp is no time"),
+    "expiry in the last second that there is": (lambda: GOOD.token(exp=253_402_300_799), "its exp is no time"),
     "expiry of 5,000 digits": (
         lambda: GOOD.sign(GOOD.header(), b'{"exp": ' + b"9" * 5000 + b"}"),
         "it is malformed: its claims cannot be read",
@@ -279,6 +280,13 @@ def test_clocks_may_differ_by_the_leeway_and_no_more() -> None:
     assert refusal(strict, just_expired).startswith("it expired at ")
     assert refusal(strict, ahead).startswith("it is not valid before ")
     assert refusal(lax, GOOD.token(exp=now() - 121)).startswith("it expired at ")
+
+
+def test_a_token_for_centuries_has_an_end() -> None:
+    """The end of a token and its leeway ran over what a date can be, and that was an exception of Python's."""
+    principal = GOOD.access(leeway_s=120).authenticate(GOOD.token(exp=253_402_214_400))
+
+    assert principal.expires_at == datetime(9999, 12, 31, 0, 2, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("leeway_s", [-1, 121, 86400, float("nan"), float("inf")])

@@ -148,8 +148,12 @@ class Program:
 
 
 def environment_of(outside: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what would write secrets to a log or add flags of its own."""
-    return {key: value for key, value in outside.items() if not key.startswith(("TF_LOG", "TF_CLI_ARGS"))}
+    """The environment without what would write secrets to a log, add flags of its own, or hand on secrets of ours.
+
+    A workspace runs programs of other people (providers, `local-exec`); tokens and keys of codenb are no business of
+    theirs.
+    """
+    return {key: value for key, value in outside.items() if not key.startswith(("TF_LOG", "TF_CLI_ARGS", "CODENB_"))}
 
 
 @dataclass(slots=True)
