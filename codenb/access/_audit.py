@@ -134,6 +134,7 @@ class AuditLog:
                         None if head is None else Fault(None, "cut", f"there is no entry {head[:16]}: the log is gone")
                     )
                 db.row_factory = sqlite3.Row
+                db.text_factory = _as_it_is
                 rows = db.execute("SELECT seq, at, prev, body, hash FROM entries ORDER BY seq")
                 return _broken(rows, db) or _cut(db, head)
         except Damaged as error:
@@ -194,6 +195,11 @@ def _cut(db: sqlite3.Connection, head: str | None) -> Fault | None:
     if triggers != _TRIGGERS:
         return Fault(None, "unguarded", "every entry stands, but what keeps the log append-only was taken away")
     return None
+
+
+def _as_it_is(text: bytes) -> str:
+    """Also text that is none; it then has no canonical form, and so no hash."""
+    return text.decode("utf-8", "surrogateescape")
 
 
 def _own_hash(row: sqlite3.Row, seq: int) -> str:

@@ -107,7 +107,7 @@ def soaked(folder: Path, kills: int, seed: int) -> Soak:
         kills: How many.
         seed: Of the moments.
     """
-    chance, soak = random.Random(seed), Soak()  # noqa: S311  moments, not secrets
+    chance, soak = random.Random(seed), Soak()
     for number in itertools.count():
         here = folder / str(number)
         files = _Files(here, Memory("soak", lambda here=here: here), AuditLog(here / "audit"))
@@ -137,7 +137,7 @@ def _started(files: _Files, name: str, seed: float) -> tuple[int, int]:
         os.close(voice)
         return process, wire
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_write(files, name, voice, random.Random(seed)))  # noqa: S311  likewise
+        asyncio.run(_write(files, name, voice, random.Random(seed)))
     os._exit(1)
 
 
@@ -167,12 +167,12 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         soak = soaked(Path(folder), arguments.kills, arguments.seed)
-    print(
+    sys.stdout.write(
         f"{soak.kills:,} processes killed (seed {arguments.seed}): {soak.kept:,} notes kept, "
-        f"{soak.forgotten:,} forgotten, {soak.audited:,} audit entries in unbroken chains"
+        f"{soak.forgotten:,} forgotten, {soak.audited:,} audit entries in unbroken chains\n"
     )
     for fault in soak.faults:
-        print(f"FAULT {fault}")
+        sys.stdout.write(f"FAULT {fault}\n")
     return 1 if soak.faults else 0
 
 
