@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 _FIRST_S = 0.2
 _LONGEST_S = 5.0
+_BORNE_S = 15.0
 _JITTER_S = 0.2
 
 # stamina logs each retry; without a handler of its own it would print to the cell. The call's record counts them.
@@ -74,9 +75,9 @@ class Retry:
             if not isinstance(error, CodenbError) or not error.transient or self._useless():
                 return False
             left = deadline.left()
-            longest = error.retry_after_s or min(_LONGEST_S, _FIRST_S * 2 ** (tried - 1)) + _JITTER_S
-            if left is not None and left <= longest:
-                return False  # it would end in a time-out, which says less than this error
+            longest = error.retry_after_s or min(_LONGEST_S, _FIRST_S * 2 ** (tried - 1) + _JITTER_S)
+            if longest > _BORNE_S or (left is not None and left <= longest):
+                return False  # it would end in a time-out, or look like one: both say less than this error
             return error.retry_after_s or True
 
         async for again in stamina.retry_context(

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from codenb.config import Limits, Settings, load
+from codenb.config import Limits, Retries, Settings, load
 from codenb.errors import ConfigError
 from codenb.models.embedded import EMBEDDED_UID
 
@@ -219,6 +219,8 @@ def test_a_file_that_may_not_be_read_is_named():
         ("[servers.kubernets]\nenabled = false\n", ["kubernets", "did you mean kubernetes?"]),
         ('[servers.foo]\nreadonly = ["x"]\n', ["servers.foo.readonly", "did you mean read_only?"]),
         ('[servers.foo]\nread_only = "x"\n', ["servers.foo.read_only is text, not a list"]),
+        ("[retry]\nattempts = 0\n", ["retry.attempts", "between 1 and 100"]),
+        ("[retry]\nattemps = 3\n", ["retry.attemps", "attempts"]),
         ("[servers.foo]\nmax_connections = 0\n", ["servers.foo.max_connections", "between 1 and 100"]),
         ("[servers.foo]\nmax_connections = 1.5\n", ["not a whole number"]),
         ("[servers.foo]\ntimeout_s = inf\n", ["servers.foo.timeout_s"]),
@@ -269,6 +271,10 @@ def test_what_is_declared_about_a_server_is_kept(tmp_path):
         [limits]
         context_tokens = 4000
         change_timeout_s = 30
+        idle_s = 60
+        [retry]
+        attempts = 3
+        pause_s = 5
     """
     found = load(project(tmp_path, mcp={"mcpServers": {"prom": {"command": "x"}}}, toml=toml), {})
     prom = found.servers["prom"]
@@ -285,7 +291,8 @@ def test_what_is_declared_about_a_server_is_kept(tmp_path):
     assert prom.roots == (tmp_path / "manifests", Path("/srv"))
     assert (prom.max_connections, prom.timeout_s, prom.line_limit_bytes, prom.mode) == (4, 20.0, 1048576, "legacy")
     assert found.experts[0]["model"] == "any"
-    assert (found.limits.context_tokens, found.limits.change_timeout_s) == (4000, 30)
+    assert (found.limits.context_tokens, found.limits.change_timeout_s, found.limits.idle_s) == (4000, 30, 60)
+    assert found.retry == Retries(attempts=3, pause_after_s=10, pause_s=5)
 
 
 def test_what_the_deployment_server_may_use_is_read_as_paths_of_the_project(tmp_path):

@@ -89,7 +89,7 @@ def era(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-READS = ("add", "rows", "wait", "big", "pid", "die", "fail", "picture", "secret")
+READS = ("add", "rows", "wait", "big", "pid", "die", "stumble", "fail", "picture", "secret")
 
 
 @pytest.fixture

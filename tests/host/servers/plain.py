@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -31,7 +32,7 @@ def ask(name: str) -> Elicit[Approval]:
     return Elicit(f"delete {name}?", Approval)
 
 
-def build(journal: Path) -> MCPServer:  # noqa: C901  a list of tools
+def build(journal: Path) -> MCPServer:  # noqa: C901, PLR0915  a list of tools
     """Make the server; what happens to it is written to the journal, one line each."""
     server = MCPServer("plain", log_level="ERROR")
 
@@ -75,6 +76,15 @@ def build(journal: Path) -> MCPServer:  # noqa: C901  a list of tools
         """End the process in the middle of a call."""
         sys.stderr.write("the database is on fire\n")
         os._exit(3)
+
+    @server.tool(meta=READS)
+    def stumble(word: str) -> str:
+        """Be killed in the middle of the first call with this word, and answer the next."""
+        again = f"stumbled {word}\n" in journal.read_text()
+        note(f"stumbled {word}")
+        if not again:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return "went on"
 
     @server.tool(meta=READS)
     async def fail(kind: str) -> CallToolResult:
