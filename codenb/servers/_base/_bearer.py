@@ -7,7 +7,10 @@ never kept, and no refusal holds one.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated
 
@@ -16,12 +19,13 @@ from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser, BearerAuth
 from mcp.server.auth.provider import AccessToken, TokenVerifier
 from pydantic import ConfigDict, Field
 from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from codenb.access import LOCAL, Principal
+from codenb.canonical import digest
 from codenb.errors import CredentialsRejected
 from codenb.servers._base._caller import calling
-from codenb.servers._base._guard import refuse
+from codenb.servers._base._guard import is_endless, refuse
 
 Authenticate = Callable[[str], Principal]
 """Who a token names; raises `CredentialsRejected` with the reason."""
@@ -52,7 +56,9 @@ class Verifier(TokenVerifier):
             CredentialsRejected: With the one reason; the SDK's own way, None, has none.
         """
         principal = self._authenticate(token)
-        return Proven(token="", client_id=principal.name, subject=principal.name, scopes=[], principal=principal)
+        # Sessions and rounds go on with tokens of the same principal that are good for the same, and with no others.
+        same = digest([principal.name, asdict(principal.permits) if principal.permits else None])
+        return Proven(token="", client_id=same, subject=principal.name, scopes=[], principal=principal)
 
 
 class Bearer:
@@ -88,8 +94,29 @@ class Bearer:
         scope["auth"], scope["user"] = known
         principal = _proven(known[1])
         scope["codenb.caller"] = principal.name
+        ends = principal.expires_at if is_endless(scope) else None
         with calling(principal):
-            await self._as_user(scope, receive, send)
+            await _until(ends, self._as_user, scope, receive, send)
+
+
+async def _until(ends: datetime | None, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve a request; a stream without end ends with the token that it was asked for with."""
+    open_still = False
+
+    async def noted(message: Message) -> None:
+        nonlocal open_still
+        open_still = message["type"] == "http.response.start" or message.get("more_body", False)
+        await send(message)
+
+    left = None if ends is None else (ends - datetime.now(UTC)).total_seconds()
+    try:
+        async with asyncio.timeout(left) as deadline:
+            await app(scope, receive, noted)
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        if open_still:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _proven(user: AuthenticatedUser) -> Principal:

@@ -30,7 +30,7 @@ ANSWERS = logging.getLogger("codenb.servers.http")
 """One line a request; never a header, a query or a body."""
 
 _ONCE = ("authorization", "content-length", "content-type", "mcp-session-id", "mcp-protocol-version", "origin")
-"""Headers of which another reader on the way could take another one than we do."""
+"""Headers that decide."""
 
 _DISCARDED = 4
 """So many times the limit of a body that is too large is read to its end, so that its sender gets to read why."""
@@ -42,6 +42,11 @@ def refuse(status: HTTPStatus, message: str, **headers: str) -> JSONResponse:
     """A refusal in one line, as the JSON-RPC error that MCP clients show instead of a bare number."""
     body = {"jsonrpc": "2.0", "id": None, "error": {"code": INVALID_REQUEST, "message": message}}
     return JSONResponse(body, status, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def is_endless(scope: Scope) -> bool:
+    """Whether a request asks for a stream of whatever there is to tell, in either era."""
+    return scope["method"] == "GET" or Headers(scope=scope).get("mcp-method") == "subscriptions/listen"
 
 
 @dataclass(slots=True)
@@ -82,7 +87,7 @@ class Guard:
             if refusal is not None:
                 await refusal(scope, receive, answer.send)
                 return
-            if scope["method"] == "POST" and task is not None:
+            if task is not None and not is_endless(scope):
                 self._traffic.waited_for.add(task)
             await self._app(scope, receive, answer.send)
         except asyncio.CancelledError:
@@ -95,8 +100,8 @@ class Guard:
             answer.note()
 
     def _refusal(self, scope: Scope, headers: Headers) -> JSONResponse | None:
-        host, origin = headers.get("host", ""), headers.get("origin")
-        if not self._names.answer_to(host):
+        origin = headers.get("origin")
+        if not self._names.answer_to(headers.get("host", "")):
             return refuse(
                 HTTPStatus.MISDIRECTED_REQUEST,
                 "this server does not answer under the name that was asked for (Host): use the one it was started "
@@ -104,14 +109,19 @@ class Guard:
             )
         if origin is not None and not self._names.answer_page_of(origin):
             return refuse(HTTPStatus.FORBIDDEN, "pages of another place may not ask this server (Origin)")
-        for name in _ONCE:
-            if len(headers.getlist(name)) > 1:
-                return refuse(HTTPStatus.BAD_REQUEST, f"the header {name} is there more than once")
+        if problem := _ambiguous(headers):
+            return refuse(HTTPStatus.BAD_REQUEST, problem, connection="close")
         if scope["raw_path"] != scope["path"].encode():  # none of our paths has to be escaped
             return refuse(HTTPStatus.NOT_FOUND, "there is nothing under this path")
-        if self._traffic.stopping:
-            return stopping()
-        return None
+        return stopping() if self._traffic.stopping else None
+
+
+def _ambiguous(headers: Headers) -> str:
+    """What another reader on the way could read otherwise than we do; empty where there is nothing."""
+    if "transfer-encoding" in headers and "content-length" in headers:
+        return "the length of the body is told in two ways"
+    twice = [name for name in _ONCE if len(headers.getlist(name)) > 1]
+    return f"the header {twice[0]} is there more than once" if twice else ""
 
 
 def stopping() -> JSONResponse:
