@@ -69,6 +69,14 @@ class Gate:
         """
         self.principal.require_call(call.server, call.tool, call.arguments)
 
+    def require_change(self, call: ToolCall) -> None:
+        """Complain where a change may not be made; here a permit for previewing it is none.
+
+        Raises:
+            AccessError: There are no credentials that hold, or the permit that the message names is missing.
+        """
+        self.principal.require_call(call.server, call.tool)
+
     def denies_proposal(self, call: ToolCall) -> bool:
         """Whether a call may not even be previewed."""
         return bool(self.principal.invalid) or not self._may_preview(call.server, call.tool)

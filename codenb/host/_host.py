@@ -302,7 +302,7 @@ class Host:
 
         async def asked(_: Entry) -> None:
             self._pipeline.peer(call.server)
-            self._pipeline.gate.require_call(call)
+            self._pipeline.gate.require_change(call)
 
         if self._pipeline.gate.denies_proposal(call):
             await self._recorded(Entry("tool", call.server, call.tool, {"arguments": call.arguments}), asked)

@@ -148,7 +148,7 @@ class Pipeline:
         """Call a tool that changes something; past cache and retry, on a connection of its own."""
         canonical_json(call.arguments)
         peer = self.peer(call.server)
-        self.gate.require_call(call)
+        self.gate.require_change(call)
         wait_s = timeout_s or peer.change_timeout_s
 
         async def made(asked: Approve) -> ToolResult:

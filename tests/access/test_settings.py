@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,6 +43,19 @@ def read(project: Path) -> Read:
 def test_without_access_nobody_is_asked(read: Read) -> None:
     """A laptop with a kubeconfig needs no issuer."""
     assert read("") is None
+
+
+def test_without_access_nothing_heavy_is_loaded(tmp_path: Path) -> None:
+    """Most sessions have no access, and must not wait for cryptography in their first cell."""
+    program = (
+        "import sys; from codenb.access import Access; from codenb.config import load; from pathlib import Path\n"
+        f"assert Access.of(load(Path({str(tmp_path)!r}), {{}})) is None\n"
+        "print(sorted({'jwt', 'cryptography'} & set(sys.modules)))"
+    )
+
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert ran.stdout.strip() == "[]"
 
 
 def test_what_is_configured_holds(read: Read, project: Path) -> None:

@@ -173,6 +173,14 @@ async def test_of_a_server_without_previews_a_permit_for_the_change_shows_it(hos
         await host.change(DELETE, yes)
 
 
+async def test_a_change_named_like_a_preview_takes_its_own_permit(host_of: MakeHost) -> None:
+    """Somebody else's `preview_change` may do anything; a permit on what it claims to preview does not cover it."""
+    call = ToolCall(server="other", tool="preview_change", arguments={"tool": "add"})
+
+    with pytest.raises(PermissionMissing, match="ask for a permit on the tool other/preview_change"):
+        await host_of(ci("other/add")).change(call, yes)
+
+
 async def test_what_became_of_a_change_is_read_by_who_may_change(host_of: MakeHost) -> None:
     """An outcome that was lost is settled from the preview, which takes no permit beside that on the change."""
     host = host_of(ci("plain/delete"))
