@@ -83,7 +83,10 @@ def tool_result(server: str, tool: str, raw: dict[str, Any], redactor: Redactor,
         data = shown["structuredContent"] = redactor.value(structured)
         if (written := _once_more(parts, structured)) is not None:
             # Redacting is slow, and need not be done twice to one answer.
-            clean = [_clean({**parts[0], "text": ""}, redactor) | {"text": written(data)}]
+            clean = [
+                _clean({**parts[0], "text": ""}, redactor)
+                | {"text": _texts(parts)[0] if data == structured else written(data)}
+            ]
         else:
             clean = [_clean(part, redactor) for part in parts]
         if isinstance(data, dict) and data.keys() == {"result"}:

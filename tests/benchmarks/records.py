@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import gc
 import time
+from pathlib import Path
 
 import psutil
 
-from codenb.host import Calls, Entry
-from codenb.host._records import Recorder
-from codenb.redaction import Redactor
+from codenb.config import Settings
+from codenb.host import Entry, Host
 from tests.benchmarks.measure import one_by_one, quantile
 from tests.benchmarks.report import Row
 
@@ -29,15 +29,15 @@ async def measured(many: int = MILLION) -> list[Row]:
     Args:
         many: How many calls.
     """
-    calls = Calls()
-    recorder = Recorder(calls, "local", Redactor())
+    host = Host(Settings(home=Path.cwd()))
+    calls = host.calls
 
     async def nothing(entry: Entry) -> None:
         entry.bytes = 10_240
 
     before, begun = _resident(), time.perf_counter()
     for _ in range(many):
-        await recorder.record(Entry("tool", "kubernetes", "get_pods", {"arguments": {"namespace": "shop"}}), nothing)
+        await host.recorded("tool", ("kubernetes", "get_pods"), {"arguments": {"namespace": "shop"}}, nothing)
     each = (time.perf_counter() - begun) / many
     grown = (_resident() - before) / _MEBI
     calls.frame()  # imports pandas
