@@ -8,8 +8,8 @@
     revoked = ["9f86d081884c7d65..."]
 
 Where there is such a table, a server takes no unsigned approval; only what its own `auto_approve` names is asked of
-nobody. A name stands for whoever holds one of its keys; a
-key is known by its fingerprint, the SHA-256 of its public half (SubjectPublicKeyInfo, RFC 5280, in DER).
+nobody. The table is read when a server starts, the files at each approval. A name stands for whoever holds one of its
+keys; a key is known by its fingerprint, the SHA-256 of its public half (SubjectPublicKeyInfo, RFC 5280, in DER).
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 A name in a file proves nothing. Where `[approval.keys]` names who may approve, a server takes a change only with a
 JWT (RFC 7519) that one of those keys signed, about exactly this: the place, the server, the tool, its schema, the
-arguments, the preview's digest, and all that was shown of the change. It holds for minutes and counts once. The
-private key stays with the person who approves; servers know the public half only.
+arguments, the preview's digest, and all that was shown of the change. It holds for minutes and counts once, for all
+processes that share a state folder. The private key stays with the person who approves; servers know the public half
+only.
 """
 
 from __future__ import annotations

@@ -11,12 +11,14 @@ import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from codenb.access import sign_grant
 from codenb.access._keys import read_private, write_pair
@@ -25,6 +27,7 @@ from codenb.config import load
 from codenb.errors import ConfigError
 from codenb.host import Host
 from codenb.models import ToolCall
+from codenb.views import to_text
 from tests.actions.test_approvers import request
 
 TOY = Path(__file__).with_name("toy.py")
@@ -68,7 +71,8 @@ def approve(folder: Path, *words: str, answer: str = "y") -> tuple[int, str]:
     while True:
         if not select.select([person], [], [], 0.3)[0]:
             if b"[y/N]" in said:  # what is typed before the question is there is dropped, so it may take a second time
-                os.write(person, f"{answer}\n".encode())
+                with suppress(OSError):  # it ended just now
+                    os.write(person, f"{answer}\n".encode())
             continue
         try:
             said += os.read(person, 65_536)
@@ -223,6 +227,37 @@ async def test_a_request_that_was_altered_is_not_shown(tmp_path: Path, edit: Any
     """What is shown and what is signed must be one, whoever had the file in between."""
     with pytest.raises(ConfigError, match=words):
         waiting(edited(await pending(tmp_path), edit))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(data=st.data())
+def test_no_file_brings_another_error_than_one_line(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
+    """Anything may stand anywhere in it: it is shown as what it is, or refused."""
+    folder = tmp_path_factory.mktemp("waiting")
+    file = asyncio.run(pending(folder))
+    whole = json.loads(file.read_text())
+    at: Any = whole["requests"][0]
+    while True:
+        key = data.draw(st.sampled_from(sorted(at)))
+        if not (isinstance(at[key], dict) and at[key] and data.draw(st.booleans())):
+            break
+        at = at[key]
+    at[key] = data.draw(JSON)
+    file.write_text(json.dumps(whole))
+
+    try:
+        (one,) = waiting(file)
+    except ConfigError as error:
+        assert "\n" not in str(error)  # noqa: PT017  either is right
+    else:
+        assert one.proposal.preview is None or one.digest == request().digest
+        assert to_text(one.view())
 
 
 async def test_a_hidden_value_is_said_because_the_digest_rests_on_it(tmp_path: Path) -> None:
