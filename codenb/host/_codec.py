@@ -24,6 +24,20 @@ _SHAPES: Mapping[str, Callable[..., ToolResult]] = {
     "resource": resource_result,
     "prompt": prompt_result,
 }
+_CACHE_STATES = frozenset({"hit", "miss", "joined", "bypass"})
+_KINDS: Mapping[str, Any] = {
+    "cache": str,
+    "note": str,
+    "cost_usd": str,
+    "in_doubt": bool,
+    "attempts": int,
+    "bytes": int,
+}
+_SHOWN = 60
+
+_CAME: Mapping[str, Any] = {"duration_ms": 0, "age_s": 0, "stale": False}
+"""What two equal answers may differ in."""
+
 _USUAL: Mapping[str, Any] = {
     "attempts": 1,
     "cache": "bypass",
@@ -52,30 +66,45 @@ _AS_IT_IS = _AsItIs()
 
 
 def result_to_json(kind: str, result: ToolResult) -> dict[str, Any]:
-    """An answer, without how long it took."""
-    if shaped(kind, result.server, result.tool, result.raw, 0) == result.model_copy(update={"duration_ms": 0}):
+    """An answer, without how it came."""
+    plain = result.model_copy(update=_CAME)
+    if shaped(kind, result.server, result.tool, result.raw) == plain:
         return {"raw": result.raw}
-    return {"whole": {key: value for key, value in result.to_dict().items() if key != "duration_ms"}}
+    return {"whole": {key: value for key, value in plain.to_dict().items() if key not in _CAME}}
 
 
-def result_from_json(kind: str, server: str, name: str, data: Any, duration_ms: float) -> ToolResult:
+def came(result: ToolResult) -> dict[str, Any]:
+    """How an answer came: how long it took, and how old it was."""
+    return {name: value for name in _CAME if (value := getattr(result, name)) != _CAME[name]}
+
+
+def result_from_json(kind: str, server: str, name: str, data: Any, came: Any) -> ToolResult:
     """An answer as it was.
+
+    Args:
+        kind: `tool`, `change`, `resource` or `prompt`.
+        server: Who was asked.
+        name: For what.
+        data: From `result_to_json`.
+        came: From `came`.
 
     Raises:
         BadInput: It is not in this shape.
     """
+    numbers = came.items() if isinstance(came, dict) else ()
+    told = {key: value for key, value in numbers if key in _CAME and isinstance(value, int | float)}
     match data:
-        case {"raw": dict(raw)} if made := shaped(kind, server, name, raw, duration_ms):
-            return made
+        case {"raw": dict(raw)} if made := shaped(kind, server, name, raw):
+            return made.model_copy(update=told)
         case {"whole": dict(whole)}:
-            return ToolResult.from_dict({**whole, "duration_ms": duration_ms}, what="a recorded answer")
+            return ToolResult.from_dict({**whole, **told}, what="a recorded answer")
     raise BadInput("this is no recorded answer")
 
 
-def shaped(kind: str, server: str, name: str, raw: dict[str, Any], duration_ms: float) -> ToolResult | None:
+def shaped(kind: str, server: str, name: str, raw: dict[str, Any]) -> ToolResult | None:
     """What the host would make of a protocol result; None where it could not."""
     try:
-        return _SHAPES[kind](server, name, raw, _AS_IT_IS, duration_ms)
+        return _SHAPES[kind](server, name, raw, _AS_IT_IS, 0)
     except (CodenbError, KeyError, TypeError, AttributeError):  # an error's result, or one that a person has edited
         return None
 
@@ -127,12 +156,16 @@ def call_from_json(entry: Entry, call: Mapping[str, Any]) -> None:
     from decimal import Decimal, InvalidOperation  # noqa: PLC0415  only where a model was paid
 
     for name in _USUAL:
-        if name in call:
-            value = call[name]
-            try:
-                setattr(entry, name, Decimal(value) if name == "cost_usd" else value)
-            except (InvalidOperation, TypeError, ValueError) as error:
-                raise BadInput(f"{value!r} is no {name}") from error
+        if name not in call:
+            continue
+        value = call[name]
+        kinds = _KINDS.get(name, int | float)
+        try:
+            if not isinstance(value, kinds) or (name == "cache" and value not in _CACHE_STATES):
+                raise TypeError(type(value).__name__)  # noqa: TRY301  told below, with what cannot be a number
+            setattr(entry, name, Decimal(value) if name == "cost_usd" else value)
+        except (InvalidOperation, TypeError, ValueError) as error:
+            raise BadInput(f"{str(value)[:_SHOWN]!r} is no {name}") from error
     entry.took_ms = float(call.get("took_ms", 0))
 
 

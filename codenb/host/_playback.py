@@ -10,7 +10,7 @@ import asyncio
 import copy
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -126,7 +126,7 @@ class Playback(Cassette):
     ) -> T:
         """Answer any other call."""
         track = await self._taken(self._counting.call("model", entry))
-        return self._answer(track, entry, lambda data, _answer_ms: decode(data) if decode else data)
+        return self._answer(track, entry, lambda data, _came: decode(data) if decode else data)
 
     async def listed(
         self,
@@ -144,7 +144,7 @@ class Playback(Cassette):
             track = self._as_of(asked)
             if track is None:
                 raise self._missed(f"the {kind} of {server} were not asked for in {self.tape.path}: record again")
-            return self._answer(track, entry, lambda data, _answer_ms: tuple(model.from_dict(one) for one in data))
+            return self._answer(track, entry, partial(_models, model))
 
         track = self._as_of(asked)
         was_call = track is None or (bool(track.call) and track.occurrence == asked.occurrence)
@@ -153,10 +153,9 @@ class Playback(Cassette):
     def status(self, model: type[M], read: Callable[[], Iterable[M]]) -> list[M]:  # noqa: ARG002
         """How the servers were."""
         track = self._as_of(self._counting.asked("status"))
-        if track is None:
-            return [model.from_dict(one.get("status"), what=str(self.tape.path)) for one in self.tape.header["servers"]]
-        self._copy(track)
-        return [model.from_dict(one, what=str(self.tape.path)) for one in track.result]
+        if track is not None:
+            return list(self._answer(track, None, partial(_models, model)))
+        return list(_models(model, [one.get("status") for one in self.tape.header["servers"]]))
 
     async def decided(self, server: str, tool: str, digest: str, said: str, by: str) -> None:
         """Hold a decision against the recorded one.
@@ -211,7 +210,7 @@ class Playback(Cassette):
             default=known[0] if known else None,
         )
 
-    def _answer(self, track: Track, entry: Entry | None, decode: Callable[[Any, float], T]) -> T:
+    def _answer(self, track: Track, entry: Entry | None, decode: Callable[[Any, Any], T]) -> T:
         """What came of a call, the entry of its record as it was.
 
         Raises:
@@ -224,7 +223,7 @@ class Playback(Cassette):
                 call_from_json(entry, track.call)
             if track.error is None:
                 # A copy: whoever changes what it was given must not change what the next one gets.
-                return decode(copy.deepcopy(track.result), float(track.call.get("answer_ms", 0)))
+                return decode(copy.deepcopy(track.result), track.call.get("answer"))
             failure = error_from_json(track.error)
         except (CodenbError, TypeError, ValueError) as error:
             raise CassetteError(f"{self.tape.path}, number {track.n} cannot be read: {error}: record again") from error
@@ -247,9 +246,17 @@ def recorded_at(tape: Tape) -> datetime:
         CassetteError: It does not say so.
     """
     try:
-        return datetime.fromisoformat(tape.header["recorded_at"]).astimezone(UTC)
-    except ValueError as error:
+        began = datetime.fromisoformat(tape.header["recorded_at"]).astimezone(UTC)
+        began += timedelta(days=36_525)  # what comes after it has to have a time as well
+    except (ValueError, OverflowError) as error:
         raise CassetteError(f"{tape.path}, line 1: 'recorded_at' is no time: record again") from error
+    return began - timedelta(days=36_525)
+
+
+def _models(model: type[M], data: Any, _came: Any = None) -> tuple[M, ...]:
+    if not isinstance(data, list):
+        raise CassetteError("what is recorded is no list")
+    return tuple(model.from_dict(one) for one in data)
 
 
 def _name(kind: str, entry: Entry) -> str:

@@ -17,7 +17,7 @@ from codenb.access import PREVIEW_TOOL
 from codenb.canonical import digest
 from codenb.errors import CodenbError
 from codenb.host._cassette import AsCall, Asked, Cassette, Counting
-from codenb.host._codec import ABANDONED, call_to_json, error_to_json, result_to_json
+from codenb.host._codec import ABANDONED, call_to_json, came, error_to_json, result_to_json
 from codenb.host._matching import masked
 from codenb.host._tape import encoded
 from codenb.models.result import ToolResult
@@ -181,7 +181,7 @@ class Recording(Cassette):
         async def keep(answer: T | None, told: Callable[[], dict[str, Any]]) -> None:
             call = call_to_json(entry, _since(started), self._redactor)
             if isinstance(answer, ToolResult):
-                call["answer_ms"] = answer.duration_ms
+                call["answer"] = came(answer)
 
             def write() -> None:
                 self._keep(asked, told(), request=request(answer) if request else None, call=call, asks=questions)
@@ -239,9 +239,9 @@ class Recording(Cassette):
             self._results.setdefault(same, number)
 
     def _news(self, asked: Asked, told: Mapping[str, Any], call: Mapping[str, Any]) -> None:
-        """Write a line where this is not what it was at the last time."""
+        """Write a line where this was a call, or is not what it was at the last time."""
         key, now = (asked.kind, asked.server), digest(encoded(dict(told)).decode())
-        if self._latest.get(key) != now:
+        if call or self._latest.get(key) != now:
             self._latest[key] = now
             self._keep(asked, told, call=call)
 

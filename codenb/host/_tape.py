@@ -27,6 +27,7 @@ MARK = "codenb_cassette"
 _HEADER_KEYS = {"codenb": str, "recorded_at": str, "connected": dict, "about": list, "servers": list, "limits": dict}
 _TRACK_KEYS = {"n": int, "kind": str, "server": str, "name": str, "request": dict, "occurrence": int, "at": float}
 _SHOWN = 60
+_LONGEST_S = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +312,8 @@ def _track(data: Any, results: Mapping[int, Track], line: bytes, where: str) -> 
         number = kind is float and isinstance(value, int | float) and not isinstance(value, bool)
         if not (number or (isinstance(value, kind) and not isinstance(value, bool))):
             raise CassetteError(wrong % f"{key!r} is missing or no {kind.__name__}")
+    if not 0 <= data["at"] < _LONGEST_S:
+        raise CassetteError(wrong % "'at' is no time since it began")
     if data["n"] in results:
         raise CassetteError(wrong % f"number {data['n']} was there before")
     result, error, call = data.get("result"), data.get("error"), data.get("call") or {}

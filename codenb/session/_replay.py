@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from codenb.host import Playback
 
 _SHOWN = 50
-_DECLARED = ("transport", "shown", "read_only", "gather", "auto_approve")
 
 
 class Replay(Shown):
@@ -179,7 +178,7 @@ def _without(value: Any, folder: str, name: str) -> Any:
         case str():
             return value.replace(folder, name) if len(folder) > 1 else value
         case dict():
-            kept = ("auto_approve",)
+            kept = ("auto_approve", "shown")
             return {key: inner if key in kept else _without(inner, folder, name) for key, inner in value.items()}
         case list() | tuple():
             return [_without(inner, folder, name) for inner in value]

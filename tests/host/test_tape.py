@@ -99,6 +99,9 @@ def test_what_is_no_recording_is_said_in_one_line(tmp_path: Path, made: bytes, s
         ([line(1), line(1)], "line 3.*number 1 was there before"),
         ([line(1, n="1")], "'n' is missing or no int"),
         ([line(1, occurrence=True)], "'occurrence' is missing or no int"),
+        ([line(1, at=-1)], "'at' is no time since it began"),
+        ([line(1, at=float("inf"))], "'at' is no time since it began"),
+        ([line(1, at=float("nan"))], "'at' is no time since it began"),
         ([line(1, at="soon")], "'at' is missing or no float"),
         ([line(1, request=[])], "'request' is missing or no dict"),
         ([line(1, call=[1])], "'call' or 'asked'"),
@@ -121,8 +124,10 @@ def test_a_folder_or_nothing_is_no_recording(tmp_path: Path) -> None:
         read_tape(tmp_path)
     with pytest.raises(CassetteError, match="does not exist"):
         read_tape(tmp_path / "nothing")
-    with pytest.raises(CassetteError, match="'recorded_at' is no time"):
-        Playback(read_tape(tape(tmp_path / "a", header={**HEADER, "recorded_at": "soon"})), Requests(redactor()))
+    for moment in ("soon", "9999-12-31T00:00:00+00:00", "0001-01-01T00:00:00+14:00"):
+        path = tape(tmp_path / "a", header={**HEADER, "recorded_at": moment})
+        with pytest.raises(CassetteError, match="'recorded_at' is no time"):
+            Playback(read_tape(path), Requests(redactor()))
 
 
 def test_a_recording_is_its_owners(tmp_path: Path) -> None:
