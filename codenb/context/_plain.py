@@ -18,8 +18,13 @@ _TOO_DEEP = "(nested too deeply: left out)"
 _NAMES = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 
-def plain(value: Any, depth: int = 0) -> Any:
+def plain(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911  a table
     """The value as JSON data: numbers finite, text well-formed, keys text, at most 40 levels."""
+    kind = type(value)  # told first: what an abstract class is costs more than all the rest, a thousand times an answer
+    if kind is str:
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if kind is dict and depth < _DEEPEST:
+        return {plain(str(key)): plain(item, depth + 1) for key, item in value.items()}
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):

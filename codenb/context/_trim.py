@@ -52,7 +52,7 @@ def _level(sizes: Sequence[int], budget: int) -> int:
 def _shortened(item: ContextItem, whole: int, tokens: int) -> ContextItem:
     data, method = shrink(item.data, tokens) if whole > tokens else (item.data, "")
     if not method:
-        return item if item.tokens_kept == whole else changed(item, tokens_kept=whole)
+        return item if item.tokens_kept == whole else item.model_copy(update={"tokens_kept": whole})
     kept = estimate_tokens(data)
     note = Trim(tokens_before=whole, tokens_after=kept, method=method)
     return changed(item, data=data, tokens_kept=kept, trims=(*item.trims, note))
