@@ -96,6 +96,8 @@ class Cache(Shown):
         if found is None or found.stale:
             return None
         self._count(entry, key, "hit")
+        entry.attempts = 0
+        await asyncio.sleep(0)  # who asks in a loop must not keep everybody else waiting
         return await self._given(entry, key, found, started)
 
     async def answer(
@@ -141,6 +143,7 @@ class Cache(Shown):
         answer = await self._flights.join(flight, waiting, asked)
         if not joins:
             return answer.result
+        entry.attempts = 0
         if answer.packed is None:
             return answer.result.model_copy(deep=True)
         return await self._given(entry, key, Found(answer.packed, 0.0, stale=False), started)
@@ -202,7 +205,7 @@ class Cache(Shown):
         return Packed.of(result, wire_bytes)
 
     async def _given(self, entry: Entry, key: Key, found: Found, started: float) -> ToolResult:
-        entry.bytes, entry.attempts = found.packed.wire_bytes, 0
+        entry.bytes = found.packed.wire_bytes
 
         def made() -> ToolResult:
             elapsed_ms = (time.perf_counter() - started) * 1000

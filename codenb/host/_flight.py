@@ -8,7 +8,7 @@ own: how long it waits, whether it gives up, who hears of the progress.
 from __future__ import annotations
 
 import asyncio
-import copy
+import math
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -65,8 +65,7 @@ class Shared:
     def leave(self, waiting: Waiting) -> None:
         """One has its answer, or has given up."""
         self._waiting.remove(waiting)
-        if self._waiting:
-            self._move()
+        self._move()
 
     async def hear(self, progress: float, total: float | None, message: str | None) -> None:
         """Pass a notification of the server on to everybody; each may wait longer for it."""
@@ -77,10 +76,11 @@ class Shared:
             raise failed[0]
 
     def _move(self) -> None:
+        if self.over or not self._waiting:
+            return
         untils = [one.deadline.when() for one in self._waiting]
-        latest = None if None in untils else max((until for until in untils if until is not None), default=None)
-        if not self.over and latest != self.deadline.when():
-            self.deadline.reschedule(latest)
+        latest = max(math.inf if until is None else until for until in untils)
+        self.deadline.reschedule(None if math.isinf(latest) else latest)
 
 
 @dataclass(slots=True)
@@ -175,8 +175,8 @@ async def _shielded(task: asyncio.Task[T]) -> T:
 
 def _own(error: CodenbError) -> CodenbError:
     """The error for one more caller: one object raised in many places mixes their tracebacks and notes."""
-    twin = copy.copy(error)
-    twin.__dict__.pop("__notes__", None)
-    for note in getattr(error, "__notes__", ()):
-        twin.add_note(note)
+    twin = type(error).__new__(type(error), *error.args)
+    twin.__dict__ |= error.__dict__
+    if "__notes__" in twin.__dict__:
+        twin.__notes__ = list(twin.__notes__)
     return twin

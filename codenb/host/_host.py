@@ -157,8 +157,9 @@ class Host:
                 raise result
 
     async def close(self) -> None:
-        """End every connection and every process; calls under way end with an error. A second time does nothing."""
+        """End every connection and every process, and forget what was kept; calls under way end with an error."""
         self._pipeline.closed = True
+        self.cache.clear()
         with self._pulse.beating():
             try:
                 await asyncio.gather(*(peer.close() for peer in self._peers.values()))

@@ -16,10 +16,15 @@ from hypothesis import strategies as st
 from codenb import config
 from codenb.config import CacheLimits, Retries, ServerSettings
 from codenb.errors import ConfigError, ConnectFailed, ConnectionLost, NotApproved, ToolError
-from codenb.host import Host, ToolInfo
+from codenb.host import Cache, Entry, Host, ToolInfo
+from codenb.host._deadline import Deadline
+from codenb.host._flight import Shared, Waiting
 from codenb.host._kept import Kept, Key, Packed
 from codenb.host._lifetime import hinted, lifetime
+from codenb.host._progress import Listener
 from codenb.models import ToolCall, ToolResult
+from codenb.redaction import Redactor
+from codenb.servers import make_server, reads
 from tests.host.helpers import Journal, eventually, serve
 
 LONG = {"*": 600.0}
@@ -192,6 +197,85 @@ async def test_an_answer_under_way_during_a_change_is_not_kept_nor_joined_afterw
     assert len(reads) == 2
     assert [call.cache for call in host.calls if call.tool == "wait"] == ["miss", "miss"]
     assert host.cache.entries == 1
+
+
+async def test_while_a_change_may_still_go_on_nothing_is_kept_for_long():
+    """Nobody knows when a change whose answer was lost takes hold; what was read before that must not last."""
+    clock = Clock()
+    cache, key = Cache(CacheLimits(), clock=clock), Key("me", "plain", "pid", b"{}")
+
+    async def ask(_: Shared) -> ToolResult:
+        return ToolResult(server="plain", tool="pid", data=1, raw={"content": []})
+
+    async def taken(after_s: float) -> str:
+        clock.now += after_s
+        entry = Entry("tool", "plain", "pid")
+        await cache.answer(entry, key, 300, Waiting("pid", Deadline(None), Listener(None, Redactor())), ask)
+        return entry.cache
+
+    cache.changed(settling_s=600)
+    doubtful = [await taken(0), await taken(1.9), await taken(0.2), await taken(600)]
+    settled = [await taken(1), await taken(298)]
+
+    assert doubtful == ["miss", "hit", "miss", "miss"]
+    assert settled == ["hit", "hit"]
+
+
+async def test_who_asked_first_may_be_stopped_without_the_others(make_host: Callable[..., Host], tmp_path: Path):
+    """A cell that is interrupted must not take the answer from the widgets that wait for the same."""
+    begun, goes_on, ends = asyncio.Event(), asyncio.Event(), []
+
+    @reads
+    async def get_pods() -> str:
+        """Wait until told to go on."""
+        begun.set()
+        try:
+            await goes_on.wait()
+        finally:
+            ends.append(goes_on.is_set())
+        return "pods"
+
+    server = make_server("held", tools=[get_pods], settings=config.Settings(home=tmp_path))
+    host = make_host(factories={"held": lambda: server.mcp})
+    await host.open()
+    first, *others = [asyncio.ensure_future(host.call("held", "get_pods")) for _ in range(4)]
+    await begun.wait()
+
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    goes_on.set()
+
+    assert [(await other).data for other in others] == ["pods"] * 3
+    assert ends == [True]
+    assert sorted((call.cache, call.status) for call in host.calls if call.tool == "get_pods") == [
+        ("joined", "ok"), ("joined", "ok"), ("joined", "ok"), ("miss", "cancelled"),
+    ]  # fmt: skip
+
+
+async def test_the_server_hears_when_nobody_waits_any_more(some_host: Host, journal: Journal):
+    """The last cell that is stopped stops the work on the server too."""
+    tasks = [asyncio.ensure_future(some_host.call("plain", "wait", {"seconds": 600})) for _ in range(3)]
+    await eventually(lambda: len(journal.lines()) == 1, "the call to reach the server")
+
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+    await eventually(lambda: "cancelled" in journal.lines(), "the server to be told")
+
+
+async def test_a_session_that_is_closed_leaves_nobody_waiting(some_host: Host, journal: Journal):
+    """Closing ends the shared call; each caller is told so, and what was kept is forgotten."""
+    await some_host.call("plain", "add", {"a": 1, "b": 2})
+    tasks = [asyncio.ensure_future(some_host.call("plain", "wait", {"seconds": 600})) for _ in range(3)]
+    await eventually(lambda: len(journal.lines()) == 1, "the call to reach the server")
+
+    await some_host.close()
+    ends = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [type(end) for end in ends] == [ConnectionLost] * 3
+    assert some_host.cache.entries == 0
 
 
 async def test_a_server_that_remembers_something_drops_what_it_recalled(host: Host):
