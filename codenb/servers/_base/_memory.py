@@ -120,7 +120,7 @@ class Memory:
             raise BadInput("the key looks like a secret: name it otherwise")
         if name.startswith(OUTCOME_PREFIX):
             raise BadInput(f"keys that begin with {OUTCOME_PREFIX} are for what came of changes: name it otherwise")
-        text = _value(hides.value(value))
+        text = _value(hides.value({"key": name, "value": value})["value"])  # a key may say that its value is a secret
         note = Note(key=name, value=json.loads(text), at=datetime.now(UTC), by=by)
         await asyncio.to_thread(self._remember, note, text)
         return note
