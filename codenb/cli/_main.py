@@ -39,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.run(arguments))
     except CodenbError as error:
-        print(f"codenb: {error}", file=sys.stderr)
+        from codenb.views._outside import visible  # noqa: PLC0415  a good run says nothing
+
+        print(f"codenb: {visible(str(error))}", file=sys.stderr)  # it may quote a file or a server
         return error.exit_code
     except KeyboardInterrupt:
         print("codenb: interrupted", file=sys.stderr)

@@ -342,6 +342,18 @@ def test_nothing_is_signed_without_a_terminal(tmp_path: Path, key: Path, words: 
     assert not (tmp_path / "decisions.json").exists()
 
 
+def test_an_error_that_quotes_the_file_cannot_repaint_the_terminal(tmp_path: Path, key: Path) -> None:
+    """The name of an unknown field is repeated, and it may be anything."""
+    file = asyncio.run(pending(tmp_path))
+    edited(file, lambda one: one["preview"].update({"\x1b]0;owned\x07\u202e": 1}))
+
+    code, said = approve(tmp_path, str(file), "--key", str(key))
+
+    assert code == 2
+    assert "⟨U+001B⟩]0;owned⟨U+0007⟩⟨U+202E⟩: no such field" in said
+    assert not any(code in said for code in ("\x1b", "\x07", "\u202e"))
+
+
 def test_a_key_that_others_may_read_signs_nothing(tmp_path: Path, key: Path) -> None:
     """Whoever can copy it can approve in its owner's name."""
     file = asyncio.run(pending(tmp_path))
