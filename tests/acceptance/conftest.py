@@ -21,14 +21,6 @@ from codenb.demo import WorldThread
 from codenb.servers.kubernetes.server import server
 from tests.ports import free_port
 
-_WEB = """
-import sys, uvicorn
-from codenb.config import load
-from codenb.servers.kubernetes.server import server
-app = server(load(), kubeconfig=sys.argv[1]).mcp.streamable_http_app()
-uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
-"""
-
 Reach = Callable[[str, Path], Any]
 
 
@@ -118,7 +110,8 @@ def reach(home: Path) -> Iterator[Reach]:
 @contextlib.contextmanager
 def _served(kubeconfig: Path) -> Iterator[str]:
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-c", _WEB, str(kubeconfig), str(port)])
+    words = ["-m", "codenb", "serve", "kubernetes", "--kubeconfig", str(kubeconfig), "--http", f"127.0.0.1:{port}"]
+    process = subprocess.Popen([sys.executable, *words], stderr=subprocess.DEVNULL)
     try:
         while True:
             assert process.poll() is None, "the server did not start"
@@ -128,4 +121,4 @@ def _served(kubeconfig: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/mcp"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
