@@ -212,32 +212,46 @@ def _require(connected: Mapping[str, Any], where: str, file: Path) -> None:
 def _settings(header: Mapping[str, Any], project: Path) -> Settings:
     known = {one.name for one in fields(Limits)}
     limits = Limits(**{name: value for name, value in header["limits"].items() if name in known})
-    return Settings(home=project, servers={one["name"]: _server(one) for one in header["servers"]}, limits=limits)
+    servers = [_server(one) for one in header["servers"]]
+    return Settings(home=project, servers={one.name: one for one in servers}, limits=limits)
 
 
 def _server(one: Mapping[str, Any]) -> ServerSettings:
     if one["transport"] not in {"builtin", "stdio", "http"}:
         raise BadInput(f"{one['transport']!r} is no transport")
+    rules = [(rule["tool"], rule["arguments"]) for rule in one["gather"]]
+    if not all(isinstance(arguments, dict) for _, arguments in rules):
+        raise BadInput("a rule of gather has no arguments")
+    name, shown = _texts([one["name"], one["shown"]])
     return ServerSettings(
-        name=str(one["name"]),
+        name=name,
         transport=one["transport"],
-        shown=str(one["shown"]),
-        read_only=tuple(one["read_only"]),
-        gather=tuple(GatherRule(rule["tool"], rule["arguments"]) for rule in one["gather"]),
-        auto_approve=tuple(Path(folder) for folder in one["auto_approve"]),
+        shown=shown,
+        read_only=_texts(one["read_only"]),
+        gather=tuple(GatherRule(_texts([tool])[0], arguments) for tool, arguments in rules),
+        auto_approve=tuple(Path(folder) for folder in _texts(one["auto_approve"])),
     )
 
 
 def _principal(told: Mapping[str, Any] | None) -> Principal:
     if told is None:
         raise BadInput("it does not say who called")
-    return Principal(told["name"], told["proof"], _permits(told["permits"]), problem=told.get("problem", ""))
+    if told["proof"] not in {"local", "token"}:
+        raise BadInput(f"{told['proof']!r} proves nobody")
+    name, problem = _texts([told["name"], told["problem"]])
+    return Principal(name, told["proof"], _permits(told["permits"]), problem=problem)
 
 
 def _permits(told: Mapping[str, Any] | None) -> Permits | None:
     if told is None:
         return None
-    return Permits(tuple(told["tools"]), tuple(told["resources"]), _permits(told.get("within")))
+    return Permits(_texts(told["tools"]), _texts(told["resources"]), _permits(told["within"]))
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise BadInput("what has to be text is not")
+    return tuple(value)
 
 
 def project_of(home: str | Path | None) -> Path:
