@@ -180,7 +180,7 @@ class AuditEntries(Shown, Sequence[AuditEntry]):
         else:
             blocks.append(Text("Nothing was changed, asked for or denied."))
         if self.cut:
-            blocks.append(Field("not shown", f"{self.cut:,} older entries"))
+            blocks.append(Field("not shown", f"{self.cut:,} older {'entry' if self.cut == 1 else 'entries'}"))
         return View(title=f"Audit log: {len(self) + self.cut:,} entries", blocks=blocks)
 
     def __repr__(self) -> str:
