@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -27,6 +28,7 @@ from codenb.access._keys import SigningKey, new_key, read_private, write_pair
 from codenb.errors import BadInput, ConfigError, GrantRejected
 from codenb.models import Preview
 from codenb.servers._base import Server
+from codenb.servers._base._store import Claim, PreviewStore
 from tests.servers_base.people import Person, error_type, read_json, text
 from tests.servers_base.test_replay import Round
 from tests.servers_base.toy import UID, Toy, serve, settings
@@ -437,3 +439,22 @@ def decoded(token: str) -> list[bytes] | str:
         ]
     except ValueError:
         return token
+
+
+async def test_of_six_changes_with_one_grant_only_one_is_begun(tmp_path: Path) -> None:
+    """The database decides, and the previews of the others are not used up by it."""
+    stores = [PreviewStore(lambda: tmp_path) for _ in range(6)]
+    previews = [hiding("x").model_copy(update={"id": f"{at:032x}"}) for at in range(6)]
+    for store, preview in zip(stores, previews, strict=True):
+        await store.save(preview, "mine")
+
+    claims = await asyncio.gather(
+        *(store.claim(one.reference, "mine", "g" * 32) for store, one in zip(stores, previews, strict=True)),
+        return_exceptions=True,
+    )
+    (begun,) = [one for one in claims if isinstance(one, Claim)]
+    kept = [await stores[0].find(one.reference) for one in previews]
+    begun.release()
+
+    assert sum(isinstance(one, GrantRejected) for one in claims) == 5
+    assert sorted(one.state for one in kept if one) == ["applying", *["waiting"] * 5]
