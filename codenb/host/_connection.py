@@ -182,16 +182,13 @@ class Connection:
 
     async def _outcome(self, what: str, task: asyncio.Task[T], sent: list[Explains]) -> T:
         self._requests.add(task)
-        task.add_done_callback(self._requests.discard)
+        task.add_done_callback(self._answered)
         try:
             await asyncio.wait({task})
         except asyncio.CancelledError:
             task.cancel()
             await asyncio.wait({task}, timeout=_CANCEL_S)  # the server is told meanwhile; the cell need not wait longer
             raise
-        finally:
-            if self._retired and self._requests <= {task}:
-                self._leave.set()
         if task.cancelled():
             raise self.fault or ConnectionLost(f"{what}: the connection was closed before the answer came")
         error = task.exception()
@@ -203,6 +200,11 @@ class Connection:
                 raise known from error
             raise ConnectionLost(f"{what}: the connection closed before the answer came") from error
         raise translated(what, error, sent[0]) from error
+
+    def _answered(self, task: asyncio.Task[Any]) -> None:
+        self._requests.discard(task)
+        if self._retired and not self._requests:
+            self._leave.set()
 
     async def _reason(self) -> CodenbError | None:
         """What ended the connection, which the owner learns a moment after the requests do."""

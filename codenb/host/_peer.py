@@ -40,6 +40,7 @@ Factory = Callable[[], MCPServer]
 _TRANSPORTS: dict[str, Literal["in process", "stdio", "http"]] = {"builtin": "in process"}
 _HEAR_OF_IT_S = 30.0
 _MOST_OVER_HTTP = 10
+_LOOK_S = 10.0
 _KINDS: dict[Any, ToolKind] = {"reads": "reads", "changes": "changes", "memory": "memory"}
 
 
@@ -81,6 +82,7 @@ class Peer:
         self.redactor = redactor
         self._factory = factory
         self._connections: set[Connection] = set()
+        self._doubted: dict[Connection, asyncio.Task[None]] = {}
         self._idle_s = limits.idle_s
         self._pool = self._new_pool()
         self._tools: tuple[ToolInfo, ...] | None = None
@@ -100,6 +102,7 @@ class Peer:
         """Open a connection and list the tools, so that the first call need not; also after `close`."""
         if self._pool.closed:
             self._pool = self._new_pool()
+            self.breaker.reset()
         await self.tools(None)
 
     async def ask(self, what: str, request: Callable[[Client], Awaitable[T]], deadline: Deadline) -> T:
@@ -121,6 +124,9 @@ class Peer:
                 connection = await self._place(pool, what, deadline)
                 try:
                     answer = await connection.ask(what, request, deadline)
+                except DeadlineExceeded:
+                    self._doubt(connection)
+                    raise
                 finally:
                     pool.give_back(connection)
         except CodenbError as error:
@@ -217,6 +223,26 @@ class Peer:
                 f"{what}: no connection was free within {waited:.1f} s, because {pool.busy} calls are under way and "
                 f"{pool.waiting} more wait: allow more time{more}"
             ) from error
+
+    def _doubt(self, connection: Connection) -> None:
+        """See whether a process that did not answer in time still answers anything; if not, the next call has another.
+
+        Requests over HTTP stand alone, and in process it is our own loop that would hang.
+        """
+        if self.settings.transport != "stdio" or not connection.opened or connection in self._doubted:
+            return
+        looking = self._doubted[connection] = asyncio.ensure_future(self._look(connection))
+        looking.add_done_callback(lambda _: self._doubted.pop(connection))
+
+    async def _look(self, connection: Connection) -> None:
+        try:
+            await connection.ask(
+                f"{self.name} tools/list", lambda client: client.list_tools(), Deadline.within(_LOOK_S)
+            )
+        except DeadlineExceeded:
+            connection.retire()  # calls under way may still be answered; it ends after the last of them
+        except CodenbError:
+            pass  # it answers, or whoever uses it next learns that it does not
 
     def _new_pool(self) -> Pool:
         usual = _MOST_OVER_HTTP if self.settings.transport == "http" else 1

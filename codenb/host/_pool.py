@@ -28,19 +28,19 @@ class Pool:
     """
 
     def __init__(
-        self, make: Callable[[], Connection], *, most: int, each: int = CALLS_EACH, idle_s: float = 300.0
+        self, make: Callable[[], Connection], *, most: int, each: int | None = None, idle_s: float = 300.0
     ) -> None:
         """Prepare; nothing is opened yet.
 
         Args:
             make: Makes a connection, not yet open.
             most: Connections at once.
-            each: Calls at once on each of them.
+            each: Calls at once on each of them; 32 by default.
             idle_s: Seconds after which a connection that nobody uses is closed.
         """
         self._make = make
         self._most = most
-        self._each = each
+        self._each = each or CALLS_EACH
         self._idle_s = idle_s
         self._calls: dict[Connection, int] = {}  # in the order of opening: the oldest is filled first
         self._idle_since: dict[Connection, float] = {}

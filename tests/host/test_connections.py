@@ -231,3 +231,33 @@ asyncio.run(main())
 
 def _is_raw(pid: int) -> bool:
     return "raw.py" in command(pid)
+
+
+async def test_two_hundred_callers_share_few_connections(some_host: Host) -> None:
+    """A gateway allows so many connections a client; who finds all of them full waits, and is answered in his turn."""
+    answers = await asyncio.gather(
+        *(some_host.call("plain", "add", {"a": at, "b": 1}, fresh=True) for at in range(200))
+    )
+
+    assert [answer.data for answer in answers] == list(range(1, 201))
+    status = some_host.status()[0]
+    assert status.connections <= (1 if status.transport == "in process" else 10)
+
+
+@pytest.mark.usefixtures("short_grace")
+async def test_who_waits_for_a_place_in_vain_is_told_why(
+    make_host: Callable[..., Host], raw: Callable[..., ServerSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That it did not answer would be about the server; what was missing is a place, and there is a setting for it."""
+    monkeypatch.setattr("codenb.host._pool.CALLS_EACH", 1)
+    host = make_host(raw("deaf"))
+    await host.open()
+    first = asyncio.create_task(host.call("raw", "go"))
+    await eventually(lambda: host._peers["raw"]._pool.busy == 1, "the first call to be under way")
+
+    with pytest.raises(DeadlineExceeded, match=r"no connection was free.*max_connections under \[servers\.raw\]"):
+        await host.call("raw", "go", {"other": True}, timeout_s=0.3)
+
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first

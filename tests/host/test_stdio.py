@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from codenb.config import Limits, ServerSettings
-from codenb.errors import AnswerTooLarge, ConnectFailed, ConnectionLost, ProtocolFault, ServerError
+from codenb.errors import (
+    AnswerTooLarge,
+    ConnectFailed,
+    ConnectionLost,
+    DeadlineExceeded,
+    ProtocolFault,
+    ServerError,
+)
 from codenb.host import Host
 from codenb.host._logs import MOST_BYTES
 from tests.host.helpers import PATIENCE_S, eventually
@@ -160,3 +167,34 @@ async def test_a_server_gets_few_variables_and_those_configured(
 
     assert "SOME_API_KEY" not in seen.read_text()
     assert "'GIVEN': 'yes'" in seen.read_text()
+
+
+@pytest.mark.usefixtures("short_grace")
+async def test_a_server_that_hangs_is_replaced_after_a_time_out(
+    make_host: MakeHost, raw: Raw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frozen process is not gone, so every further call waited for it to its deadline, until the kernel's restart."""
+    monkeypatch.setattr("codenb.host._peer._LOOK_S", 0.1)
+    host = make_host(raw("deaf"))
+    await host.open()
+    frozen = host._peers["raw"]._pool.connections[0]
+
+    with pytest.raises(DeadlineExceeded):
+        await host.call("raw", "go", timeout_s=0.5)
+
+    await eventually(lambda: not frozen.usable, "the host to see that nothing is answered any more")
+    assert len(await host.tools("raw")) == 1
+    assert host.status()[0].state == "open"
+    await eventually(lambda: frozen.over, "the frozen process to be ended")
+
+
+async def test_a_server_that_is_only_slow_is_kept(reach: Callable[[str, str], Host], era: str) -> None:
+    """One long query must not cost the others their session: it answers everything else at once."""
+    host = reach("stdio", era)
+    before = (await host.call("plain", "pid")).data
+
+    with pytest.raises(DeadlineExceeded):
+        await host.call("plain", "wait", {"seconds": 600}, timeout_s=1)
+
+    await eventually(lambda: not host._peers["plain"]._doubted, "the host to have looked")
+    assert (await host.call("plain", "pid")).data == before
