@@ -197,7 +197,7 @@ class Tools(OnCluster):
         """CPU (cores) and memory (bytes) that containers take, beside their requests and limits; most first."""
         return await usage.top(self.cluster, namespace, labels=label_selector, sort=sort, limit=limit)
 
-    @reads(ttl_s=300, untrusted=False)
+    @reads(ttl_s=10, untrusted=False)
     async def can_i(
         self, verb: str, resource: str, namespace: str | None = None, name: str | None = None
     ) -> Permission:
