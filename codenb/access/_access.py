@@ -17,6 +17,7 @@ from codenb.access._keys import SigningKey, VerifyingKey, new_key
 from codenb.access._principal import EVERYBODY, NOBODY, Permits, Principal, name_problem
 from codenb.access._tokens import MAX_LEEWAY_S, signed, verified
 from codenb.errors import BadInput, CredentialsRejected
+from codenb.views import Badge, Block, Field, Shown, Table, Tone, View
 
 if TYPE_CHECKING:
     from codenb.config import Settings
@@ -65,8 +66,8 @@ class _Permit:
         return permit
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+@dataclass(frozen=True)
+class Access(Shown):
     """Who may call what; made from `[access]` in `codenb.toml` by `of`, or in code by `permit`.
 
         access = codenb.Access.permit("ci", "deployment/validate_*").permit("ops", "*/*", resources=["*/*"])
@@ -206,6 +207,21 @@ class Access:
             ),
             self.signing,
         )
+
+    def view(self) -> View:
+        """Whose tokens are taken, and who may do what."""
+        rows = [
+            ("everybody with a token" if name == EVERYBODY else name, ", ".join(one.tools), ", ".join(one.resources))
+            for name, one in self.permits.items()
+        ]
+        keys = ", ".join(f"{key.name} ({key.algorithm})" for key in self.keys.values())
+        blocks: list[Block] = [
+            Field("tokens from", self.issuer),
+            Field("for", ", ".join(self.audiences)),
+            Field("keys", keys or "none: no token is taken"),
+            Table(["who", "tools", "resources"], rows, caption="Permits"),
+        ]
+        return View(title="Access", badges=[Badge("denied unless permitted", Tone.GOOD)], blocks=blocks)
 
     def _permits(self, name: str, claims: Mapping[str, Any]) -> Permits:
         named = [self.permits[one] for one in (EVERYBODY, name) if one in self.permits]

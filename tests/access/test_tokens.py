@@ -335,6 +335,18 @@ def test_an_access_of_ones_own_signs_tokens_that_it_takes() -> None:
     assert refusal(Access.permit("ci", "*/*"), access.token("ci")).startswith("its signature is wrong")
 
 
+def test_an_access_shows_who_may_what_and_no_key() -> None:
+    """In a notebook the last line of a cell is a table of permits, in which a name from outside is text."""
+    access = Access.permit("<b>ci</b>", "deployment/validate_*").permit("*", "*/get_*")
+
+    shown = access._repr_mimebundle_()
+
+    assert "everybody with a token" in shown["text/plain"]
+    assert "deployment/validate_*" in shown["text/plain"]
+    assert "&lt;b&gt;ci&lt;/b&gt;" in shown["text/html"]
+    assert "object at" not in shown["text/plain"] + shown["text/html"]
+
+
 def test_permits_add_up_and_the_access_before_stays_as_it_was() -> None:
     """A chain of permits drops none of them, and an access that was handed out does not change."""
     first = Access.permit("ci", "a/b")
