@@ -303,8 +303,8 @@ def make_server(
 ) -> Server:
     """Make an MCP server of codenb's kind: what tools read and plan is yours, previews and approvals are done for you.
 
-    A whole one, `flags.py`. A host that reaches it over stdio gives each change a process of its own, so what it acts on
-    is not in its memory:
+    A whole one, `flags.py`. A host that reaches it over stdio gives each change a process of its own, so what it acts
+    on is not in its memory:
 
         import asyncio
         import json
