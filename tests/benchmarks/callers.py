@@ -15,7 +15,7 @@ EQUAL = 50
 MANY = (1, 10, 50, 100, 200)
 
 _SLOWLY_S = 0.05
-_EACH = 3
+_EACH = 2
 
 
 async def coalesced(url: str, peer: FastMcp | None) -> list[Row]:
@@ -63,7 +63,7 @@ async def coalesced(url: str, peer: FastMcp | None) -> list[Row]:
 
 
 async def growing(url: str, peer: FastMcp | None) -> list[Row]:
-    """From 1 to 200 callers with different calls of 50 ms, three each: the host beside one client of the SDK.
+    """From 1 to 200 callers with different calls of 50 ms, two each: the host beside one client of the SDK.
 
     Args:
         url: The toy server over HTTP.

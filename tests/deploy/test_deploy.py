@@ -12,6 +12,7 @@ from codenb.models import EMBEDDED_UID, Change, Place, ToolCall
 from codenb.servers._clients.cluster import Cluster
 from codenb.servers._clients.kinds import KINDS
 from codenb.servers.deployment.kubernetes import deployed
+from codenb.servers.kubernetes import deleting
 from tests.deploy.conftest import SEALER, Compare, Plan, apply_as, write
 from tests.deploy.manifests import BUDGET, CONFIG, DEFINITION, DEPLOYMENT, NAMESPACE, SECRET, SERVICE, WIDGET, read
 
@@ -88,7 +89,26 @@ async def test_the_undo_sets_values_back_takes_fields_away_and_leaves_what_was_c
 
     assert (await compare(*before)).changed == 0
     assert (await cluster.get(CONFIG_MAPS, "web", "shop"))["data"] == {"LEVEL": "info"}
-    assert "the undo does not delete what is created: Service shop/web" in change.notes
+    assert any(note.startswith("the undo does not delete what is created: Service shop/web;") for note in change.notes)
+
+
+@pytest.mark.parametrize("document", [CONFIG, SECRET, DEPLOYMENT])
+async def test_the_undo_of_one_object_that_was_made_deletes_it(
+    world: WorldThread, cluster: Cluster, plan: Plan, document: str
+) -> None:
+    """Found when a first deployment was taken back: there was nothing to set back, and it stayed."""
+    change = await plan(document)
+    await write(change)
+    world.advance(1)
+    assert change.undo is not None
+    assert (change.undo.server, change.undo.tool) == ("kubernetes", "delete_resource")
+    there: dict[str, Any] = change.undo.arguments
+    undo = await deleting.deleted(cluster, **there, api_version=None, propagation="Background", fixed={})
+    await write(undo)
+    world.advance(5)
+
+    assert await cluster.find(KINDS[there["kind"]], there["name"], there["namespace"]) is None
+    assert not [note for note in change.notes if "the undo" in note]
 
 
 async def test_an_undo_never_holds_a_secret(plan: Plan, cluster: Cluster) -> None:

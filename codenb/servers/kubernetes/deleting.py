@@ -25,7 +25,7 @@ from codenb.servers.kubernetes.remedies import SERVER, WITHIN_S, rolled_out
 
 Propagation = Literal["Background", "Foreground", "Orphan"]
 
-_SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease"})
+SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 _COMES_BACK = frozenset({("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")})
 _UNDONE = frozenset({
     "Deployment", "StatefulSet", "DaemonSet", "CronJob", "Service", "ConfigMap", "ServiceAccount",
@@ -112,7 +112,7 @@ def _place_of(kind: Kind, name: str, namespace: str | None) -> str:
         )
     if not namespace:
         raise BadInput(f"a {kind.kind} is in a namespace: say in which")
-    if checked_namespace(namespace) in _SYSTEM:
+    if checked_namespace(namespace) in SYSTEM:
         raise BadInput(f"namespace {namespace} is the cluster's own: nothing in it is deleted here")
     if (kind.kind, name) in _COMES_BACK:
         raise BadInput(f"{kind.kind} {name} is the cluster's own, which makes it again at once: it is not deleted here")

@@ -25,6 +25,7 @@ from codenb.servers.deployment.kubernetes._secrecy import as_documents, conceal,
 from codenb.servers.deployment.kubernetes._undoing import Undo, key_of, listed, undo_of
 from codenb.servers.deployment.kubernetes._wanted import Wanted, wanted_of
 from codenb.servers.deployment.kubernetes._workloads import waits_for
+from codenb.servers.kubernetes.remedies import SERVER as KUBERNETES
 
 CHECK = "diff_kubernetes"
 LONGEST_WAIT_S = 3600.0
@@ -256,6 +257,9 @@ def _is_text(given: JsonValue) -> bool:
 
 
 def _undo(call: ToolCall, undo: Undo) -> ToolCall | None:
+    if made := undo.deletes:
+        arguments: dict[str, JsonValue] = {"kind": made.kind, "name": made.name, "namespace": made.namespace}
+        return ToolCall(server=KUBERNETES, tool="delete_resource", arguments=arguments)
     if not undo.manifests:
         return None
     keep = {name: call.arguments[name] for name in ("namespace", "wait", "timeout") if name in call.arguments}

@@ -16,27 +16,11 @@ from codenb.servers._clients.cluster import Cluster
 from codenb.servers._clients.kinds import KINDS, Kind
 from codenb.servers.deployment.kubernetes import _fields
 from codenb.servers.deployment.kubernetes._order import rank
+from codenb.servers.deployment.kubernetes._undoing import REMAKEABLE
 from codenb.servers.deployment.kubernetes._wanted import Wanted
 
 LABELS = ("app.kubernetes.io/instance", "app.kubernetes.io/part-of")
 
-_KINDS = (
-    "ConfigMap",
-    "Secret",
-    "ServiceAccount",
-    "Role",
-    "RoleBinding",
-    "Service",
-    "Deployment",
-    "StatefulSet",
-    "DaemonSet",
-    "Job",
-    "CronJob",
-    "HorizontalPodAutoscaler",
-    "PodDisruptionBudget",
-    "Ingress",
-    "NetworkPolicy",
-)
 _KEPT = frozenset({"PersistentVolumeClaim"})
 
 
@@ -54,7 +38,7 @@ async def prunable(cluster: Cluster, wanted: Sequence[Wanted]) -> list[dict[str,
     label, value = common_label(wanted)
     namespaces = sorted({one.namespace for one in wanted if one.namespace})
     custom = {one.kind.permission: one.kind for one in wanted if one.kind.namespaced and one.served}
-    kinds = {KINDS[name].permission: KINDS[name] for name in _KINDS} | custom
+    kinds = {KINDS[name].permission: KINDS[name] for name in REMAKEABLE} | custom
     kinds = {name: kind for name, kind in kinds.items() if kind.kind not in _KEPT}
     found = await asyncio.gather(
         *(_listed(cluster, kind, space, f"{label}={value}") for kind in kinds.values() for space in namespaces)
