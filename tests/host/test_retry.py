@@ -300,10 +300,10 @@ async def test_what_is_remembered_or_changed_is_sent_once(marking) -> None:
     assert [record.attempts for record in host.calls] == [1, 1, 1]
 
 
-async def test_retries_are_logged_and_do_not_print_into_the_cell(tmp_path: Path) -> None:
-    """Python prints warnings of loggers without a handler; a cell would begin with a line about stamina."""
+async def test_retries_load_their_library_when_needed_and_print_nothing_into_the_cell(tmp_path: Path) -> None:
+    """Python prints warnings of loggers without a handler; and a session without faults need not import for them."""
     program = f"""
-import asyncio
+import asyncio, sys
 from pathlib import Path
 from codenb.config import Retries, ServerSettings, Settings
 from codenb.host import Host
@@ -312,6 +312,7 @@ async def main():
     gone = ServerSettings("gone", "http", url="http://127.0.0.1:{free_port()}/mcp", read_only=("*",))
     settings = Settings(home=Path({str(tmp_path)!r}), servers={{"gone": gone}}, retry=Retries(attempts=2))
     async with Host(settings) as host:
+        print(sorted({{"stamina", "prometheus_client"}} & set(sys.modules)))
         try:
             await host.call("gone", "go")
         except Exception as error:
@@ -323,7 +324,7 @@ asyncio.run(main())
         subprocess.run, [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
 
-    assert done.stdout == "ConnectFailed\n"
+    assert done.stdout == "[]\nConnectFailed\n"
     assert done.stderr == ""
 
 

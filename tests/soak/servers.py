@@ -32,7 +32,7 @@ from tests.soak.tally import DONE
 
 NAMES = ("east", "west")
 _ANY = 0.6
-_AIM_S = 5.0
+_AIM_S = 3.0
 
 
 @dataclass
@@ -170,16 +170,15 @@ async def _change(soak: Soak, host: Host, server: str, tool: str, ends: asyncio.
 
 async def _victim(folder: Path, choose: random.Random) -> int | None:
     """Any server, or the one that makes the next change, in the moment between doing it and saying so."""
-    if choose.random() < _ANY:
-        running = _servers()
-        return choose.choice(running) if running else None
     before = len(_done(folder))
     with suppress(TimeoutError):
-        async with asyncio.timeout(_AIM_S):
+        async with asyncio.timeout(0 if choose.random() < _ANY else _AIM_S):
             while len(_done(folder)) == before:  # noqa: ASYNC110  other processes set no events
                 await asyncio.sleep(0.02)
-    done = _done(folder)
-    return done[-1][1] if len(done) > before else None
+    done, running = _done(folder), _servers()
+    if len(done) > before:
+        return done[-1][1]
+    return choose.choice(running) if running else None
 
 
 def _done(folder: Path) -> list[tuple[str, int]]:
