@@ -26,7 +26,7 @@ _HEAD_S = 15.0
 """How long the head of the first request may take, from the connection on."""
 
 _CONNECTIONS = 500
-_LAST_ANSWERS_S = 5.0
+_LAST_ANSWERS_S = 10.0
 """For answers that are under way when the server stops; changes are waited for without it."""
 
 _LAST_WORDS_S = 1.0
