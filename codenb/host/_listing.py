@@ -60,8 +60,9 @@ class ToolInfo(Model):
         blocks: list[Block] = [Code(self.description, caption=f"{self.server} says")] if self.description else []
         if rows:
             blocks.append(Table(["argument", "type", "", "meaning"], rows))
-        tone = Tone.GOOD if self.read_only else Tone.WARN
-        badges = [Badge(self.kind), Badge("read-only" if self.read_only else "needs approval", tone)]
+        tone = Tone.GOOD if self.callable else Tone.WARN
+        says = "read-only" if self.read_only else "no approval" if self.callable else "needs approval"
+        badges = [Badge(self.kind), Badge(says, tone)]
         return View(title=f"{self.server}.{self.name}", badges=badges, subtitle=self.title, blocks=blocks)
 
 

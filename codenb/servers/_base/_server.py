@@ -354,7 +354,7 @@ def make_server(
     and is trusted by these lines in `codenb.toml` (add `gather_context` to `read_only` where there is one):
 
         [servers.flags]
-        read_only = ["preview_change", "get_flag"]
+        read_only = ["preview_change", "recall", "get_flag"]
 
         [changes]
         "server:flags" = ["*"]
