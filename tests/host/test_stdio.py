@@ -188,8 +188,11 @@ async def test_a_server_that_hangs_is_replaced_after_a_time_out(
     await eventually(lambda: frozen.over, "the frozen process to be ended")
 
 
-async def test_a_server_that_is_only_slow_is_kept(reach: Callable[[str, str], Host], era: str) -> None:
+async def test_a_server_that_is_only_slow_is_kept(
+    reach: Callable[[str, str], Host], era: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One long query must not cost the others their session: it answers everything else at once."""
+    monkeypatch.setattr("codenb.host._peer._LOOK_S", PATIENCE_S)
     host = reach("stdio", era)
     before = (await host.call("plain", "pid")).data
 
