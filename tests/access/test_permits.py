@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from codenb.access import LOCAL, PREVIEW_TOOL, Access, Permits, Principal
 from codenb.errors import BadInput, CredentialsRejected, PermissionMissing
+
+patient = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])  # nothing is timed
 
 
 def ci(*tools: str, resources: tuple[str, ...] = (), **more: Any) -> Principal:
@@ -62,7 +64,7 @@ def test_a_tool_that_is_named_like_a_pattern_opens_nothing() -> None:
 names = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), min_size=1, max_size=12)
 
 
-@settings(deadline=None)
+@patient
 @given(server=names, tool=names, other=names)
 def test_the_permit_that_a_refusal_names_permits_that_and_no_more(server: str, tool: str, other: str) -> None:
     """The message can be acted on as it stands, whatever the names are made of."""
@@ -75,7 +77,7 @@ def test_the_permit_that_a_refusal_names_permits_that_and_no_more(server: str, t
     assert ci(pasted).may_call(server, other) is (other == tool)
 
 
-@settings(deadline=None)
+@patient
 @given(server=st.text(), tool=st.text(), uri=st.text())
 def test_a_refusal_is_one_line_whatever_was_asked_for(server: str, tool: str, uri: str) -> None:
     """Names come from outside: they break no line, move no cursor and fill no page."""
@@ -86,7 +88,7 @@ def test_a_refusal_is_one_line_whatever_was_asked_for(server: str, tool: str, ur
         assert len(str(refused.value)) < 1000
 
 
-@settings(deadline=None)
+@patient
 @given(server=names, tool=names)
 def test_nothing_is_permitted_by_default(server: str, tool: str) -> None:
     """Deny by default."""

@@ -15,7 +15,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from codenb.access import Access, Permits
@@ -23,6 +23,7 @@ from codenb.access._keys import SigningKey, VerifyingKey, new_key
 from codenb.errors import BadInput, CredentialsRejected
 from tests.access.issuer import AUDIENCE, ISSUER, WITHOUT, Issuer, part
 
+patient = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])  # nothing is timed
 HOUR = 3600
 GOOD = Issuer()
 FORGER = Issuer(new_key("2026-11"))
@@ -417,7 +418,7 @@ def test_an_access_without_audience_is_none(audiences: Any) -> None:
         Access({GOOD.key.name: GOOD.key.verifying}, ISSUER, audiences)
 
 
-@settings(deadline=None)
+@patient
 @given(
     at=st.integers(0, 2**16), char=st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=")
 )
@@ -449,21 +450,21 @@ json_values = st.recursive(
 NAMES = ["exp", "nbf", "iat", "aud", "iss", "sub", "jti", "codenb_tools", "codenb_resources"]
 
 
-@settings(deadline=None)
+@patient
 @given(claims=st.dictionaries(st.sampled_from(NAMES), json_values, max_size=4))
 def test_signed_nonsense_is_refused_or_makes_a_principal(claims: dict[str, Any]) -> None:
     """An issuer's mistake ends in one line for a person, never in an exception of a library."""
     assert taken_or_refused(GOOD.token(**claims)) in (claims.get("sub", "ci"), "")
 
 
-@settings(deadline=None)
+@patient
 @given(header=st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "b64", "jwk", "zip"]), json_values))
 def test_a_signed_header_of_nonsense_is_refused_in_one_line(header: dict[str, Any]) -> None:
     """The header is read before anything is proved, so it may be anything."""
     assert taken_or_refused(GOOD.token(header)) in ("ci", "")
 
 
-@settings(deadline=None)
+@patient
 @given(st.text() | st.from_regex(r"[A-Za-z0-9_-]{1,40}\.[A-Za-z0-9_-]{1,40}\.[A-Za-z0-9_-]{0,40}", fullmatch=True))
 def test_any_text_is_refused_in_one_line(text: str) -> None:
     """What arrives from outside is refused with our own error, whatever it is."""
