@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from codenb.host._scrape import Scraped
 from codenb.servers._base._metrics import OTHER, ToolMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from codenb.host._scrape import Scraped
     from codenb.models.call import CallRecord
     from codenb.models.outcome import Decision
 
@@ -78,6 +78,8 @@ class HostMetrics:
         Raises:
             BadInput: This is no address, one that others reach, or one that is taken.
         """
+        from codenb.host._scrape import Scraped  # noqa: PLC0415  brings an HTTP server, which few notebooks need
+
         scraped = await asyncio.to_thread(Scraped, address, self._loaded().tools.registry, public=public)
         self._scraped.append(scraped)
         return scraped.url
