@@ -59,7 +59,9 @@ class Breaker:
     @property
     def until(self) -> datetime | None:
         """When a call may try it again, UTC; None where it is not paused."""
-        return None if self._until is None else datetime.now(UTC) + timedelta(seconds=self._left())
+        if self._until is None:
+            return None
+        return (datetime.now(UTC) + timedelta(seconds=self._left())).replace(microsecond=0)
 
     @property
     def why(self) -> str:

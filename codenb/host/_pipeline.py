@@ -128,7 +128,7 @@ class Pipeline:
         if timeout_s is None:
             listener.extends(deadline, wait_s=peer.timeout_s, at_most_s=peer.change_timeout_s)
         try:
-            info = await peer.retry.run(lambda _: peer.tool(call.tool, deadline.when()), deadline)
+            info = await self._info(entry, peer, call, deadline)
             await self.load_checker()
             if not info.callable:
                 raise NotApproved(_needs_approval(info, call, self._redactor))
@@ -163,7 +163,7 @@ class Pipeline:
         if self._read_only:  # of other people's servers nobody else would know
             raise ChangesOff("changes are off everywhere: CODENB_READ_ONLY is set; unset it to change something")
         deadline = Deadline.within(peer.timeout_s)
-        info = await peer.retry.run(lambda _: peer.tool(call.tool, deadline.when()), deadline)
+        info = await self._info(entry, peer, call, deadline)
         await self.load_checker()
         failure: BaseException | None = None
         carrying = None if info.kind == "changes" else self.trail.carrying(entry, call, peer.settings)
@@ -261,6 +261,17 @@ class Pipeline:
             return await self._read_as(shape, entry, name, raw, started)
 
         return await peer.retry.run(attempt, deadline)
+
+    async def _info(self, entry: Entry, peer: Peer, call: ToolCall, deadline: Deadline) -> ToolInfo:
+        """What is known of the tool; asking for it changes nothing, so it is asked again where that fails."""
+
+        async def attempt(number: int) -> ToolInfo:
+            entry.attempts = number
+            return await peer.tool(call.tool, deadline.when())
+
+        info = await peer.retry.run(attempt, deadline)
+        entry.attempts = 1  # from here on the call itself is counted
+        return info
 
     async def _read_as(
         self, shape: Callable[..., ToolResult], entry: Entry, name: str, raw: dict[str, Any], started: float
