@@ -23,7 +23,7 @@ from codenb.servers import Server, make_server
 def documented() -> tuple[str, dict[str, object], str]:
     """The server, the entry in .mcp.json and the lines of codenb.toml that `help(codenb.make_server)` shows."""
     text = inspect.getdoc(codenb.make_server) or ""
-    source, rest = text.split("`flags.py`:\n")[1].split("\nIt joins a project")
+    source, rest = text.split("is not in its memory:\n")[1].split("\nIt joins a project")
     entry, rest = rest.split("`.mcp.json`:\n")[1].split("\nand is trusted")
     toml = rest.split("is one):\n")[1].split("\nArgs:")[0]
     return textwrap.dedent(source).strip(), json.loads(entry), textwrap.dedent(toml)
@@ -35,6 +35,7 @@ def joined(tmp_path: Path) -> Path:
     source, entry, toml = documented()
     entry["mcpServers"]["flags"]["command"] = sys.executable  # type: ignore[index]
     (tmp_path / "flags.py").write_text(source)
+    (tmp_path / "flags.json").write_text('{"checkout-v2": false}')
     (tmp_path / ".mcp.json").write_text(json.dumps(entry))
     (tmp_path / "codenb.toml").write_text(toml)
     return tmp_path
@@ -67,8 +68,9 @@ async def test_without_a_trusted_preview_the_line_to_add_is_named(joined: Path):
     assert "nb.propose" not in str(caught.value)
 
 
-async def test_an_untrusted_server_is_named_as_one(joined: Path, tmp_path: Path):
+async def test_an_untrusted_server_is_named_as_one(joined: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A person looks for a cluster where the refusal says cluster."""
+    monkeypatch.chdir(joined)
     module = ModuleType("flags")
     exec(documented()[0], module.__dict__)
     server = make_server(
