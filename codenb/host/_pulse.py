@@ -15,24 +15,30 @@ BEAT_S = 0.1
 
 
 class Pulse:
-    """Beats while somebody is inside `beating`; costs nothing otherwise."""
+    """Beats while somebody is inside `beating`; costs a beat more otherwise.
+
+    The timer is left to lapse, and not cancelled with every call: thousands of calls a second whose answers are at hand
+    would each leave one behind in the loop.
+    """
 
     def __init__(self) -> None:
         self._waiting = 0
         self._next: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @contextmanager
     def beating(self) -> Iterator[None]:
         """Keep the running loop awake until left; may be entered by many tasks at once."""
         self._waiting += 1
-        if self._waiting == 1:
-            self._beat()
+        loop = asyncio.get_running_loop()
+        if self._next is None or self._loop is not loop:  # one that has ended beats no more
+            self._loop = loop
+            self._beat(loop)
         try:
             yield
         finally:
             self._waiting -= 1
-            if self._waiting == 0 and self._next:
-                self._next.cancel()
 
-    def _beat(self) -> None:
-        self._next = asyncio.get_running_loop().call_later(BEAT_S, self._beat)
+    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop is self._loop:  # not one that was left for another
+            self._next = loop.call_later(BEAT_S, self._beat, loop) if self._waiting else None

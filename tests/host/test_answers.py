@@ -241,7 +241,7 @@ async def _one_record():
     from codenb.redaction import Redactor  # noqa: PLC0415
 
     calls = Calls()
-    await Recorder(calls, "local", Redactor()).record(Entry("tool", "s", "t"), lambda _: asyncio.sleep(0))
+    await Recorder(calls, "local", Redactor(), lambda _: None).record(Entry("tool", "s", "t"), lambda _: asyncio.sleep(0))
     return calls[0]
 
 
