@@ -2,7 +2,7 @@
 
 What a person configures comes first, then what the server says of its own tool, then what the tool's name tells: the
 state of what runs is old after two seconds, a repository after a minute, and the rest, such as versions, prices and
-schemas, after five.
+schemas, after five. The rest of somebody else's server counts as what runs, because nobody has said that it is not.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ def lifetime(tool: ToolInfo, settings: ServerSettings) -> float:
     configured = settings.ttl_of(tool.name)
     if configured is not None:
         return configured
-    return tool.ttl_s if tool.ttl_s is not None else _by_name(tool.name)
+    if tool.ttl_s is not None:
+        return tool.ttl_s
+    return _by_name(tool.name, rest_s=LIVE_S if tool.kind == "third-party" else REST_S)
 
 
 def hinted(value: Any) -> float | None:
@@ -56,8 +58,8 @@ def hinted(value: Any) -> float | None:
     return min(float(value), _HINTED_S) if number else None
 
 
-def _by_name(tool: str) -> float:
+def _by_name(tool: str, *, rest_s: float) -> float:
     words = [word.lower() for word in _WORDS.findall(tool)]
     if any(_LIVE.fullmatch(word) for word in words):
         return LIVE_S
-    return REPOSITORY_S if any(_REPOSITORY.fullmatch(word) for word in words) else REST_S
+    return REPOSITORY_S if any(_REPOSITORY.fullmatch(word) for word in words) else rest_s

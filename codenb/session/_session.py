@@ -121,6 +121,17 @@ class Session(Deploys, Shown):
         """
         return await self.host.call(server, tool, arguments, on_progress=Progress())
 
+    def reset(self, server: str | None = None) -> None:
+        """Try a server again at once, although it failed so often that it is paused.
+
+        Args:
+            server: Its name; None is all of them.
+
+        Raises:
+            UnknownServer: No server of that name is configured.
+        """
+        self.host.reset(server)
+
     @traced
     async def tools(self, server: str | None = None) -> Tools:
         """The tools of one server, or of all."""

@@ -387,8 +387,8 @@ async def test_the_cache_shows_itself_and_can_be_forgotten(host: Host):
         ("get_job_logs", None, {}, 2),
         ("list_commits", None, {}, 60),
         ("getRepository", None, {}, 60),
-        ("look_up_price", None, {}, 300),
-        ("catalog", None, {}, 300),
+        ("look_up_price", None, {}, 2),
+        ("latest", None, {}, 2),
         ("get_pods", 10, {}, 10),
         ("get_pods", 10, {"get_*": 30.0}, 30),
         ("get_pods", 10, {"*": 0.0}, 0),
@@ -404,6 +404,13 @@ def test_how_long_an_answer_may_serve(tool: str, hint: float | None, declared: d
 
     assert lifetime(info, settings) == seconds
     assert lifetime(unknown, settings) == 0
+
+
+def test_what_our_own_servers_look_up_may_serve_for_five_minutes():
+    """Prices and schemas move slowly; of somebody else's tool with such a name nobody has said so."""
+    ours = ToolInfo(server="any", name="look_up_price", kind="reads", read_only=True)
+
+    assert lifetime(ours, ServerSettings("any", "builtin")) == 300
 
 
 @pytest.mark.parametrize(
