@@ -40,7 +40,7 @@ def test_a_busy_minute_moves_neither_ratio_nor_difference():
 def test_the_table_says_what_was_reached_and_what_was_not(tmp_path):
     """Printed, as Markdown and as JSON, the same rows."""
     rows = [
-        Row("calls", "a hit", 2e-4, 4e-4, 12_000, "the bare SDK", 0.1, "p95 < 0.5 ms", True),
+        Row("calls", "a hit", 2e-4, 4e-4, 12_000, "the bare SDK", 0.1, "p95 < 0.5 ms", met=True),
         Row("calls", "a miss", 2e-3, goal="10 %", met=False, note="+1 ms"),
     ]
     about = machine(["FastMCP"])

@@ -202,3 +202,21 @@ def test_the_hmac_that_stands_for_a_secret_is_kept():
 
     assert hidden["variables"]["db_password"] == shown["variables"]["db_password"]
     assert hidden["variables"]["token"].startswith("<redacted:")
+
+
+_SEEN = Redactor(key=b"k" * 32)
+_WORDS = st.sampled_from(
+    ["Running", "auth", "password", "hunter2-hunter2", "dXNlcjpodW50ZXIy", "value", "name", "Secret", "kind", "data"]
+    + ["DB_PASSWORD", "token=abc123def", "ghp_" + "a1B2" * 9, "sensitive", "items", "SecretList", "type", "Opaque"]
+)
+_VALUES = st.recursive(
+    _WORDS | st.integers() | st.booleans() | st.none(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(_VALUES)
+def test_what_was_seen_before_changes_nothing(value):
+    """Words and keys are remembered for speed; one that is harmless in one place is a password in another."""
+    assert _SEEN.value(value) == Redactor(key=b"k" * 32).value(value)
