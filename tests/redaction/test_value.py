@@ -205,10 +205,10 @@ def test_the_hmac_that_stands_for_a_secret_is_kept():
 
 
 _SEEN = Redactor(key=b"k" * 32)
-_WORDS = st.sampled_from(
-    ["Running", "auth", "password", "hunter2-hunter2", "dXNlcjpodW50ZXIy", "value", "name", "Secret", "kind", "data"]
-    + ["DB_PASSWORD", "token=abc123def", "ghp_" + "a1B2" * 9, "sensitive", "items", "SecretList", "type", "Opaque"]
-)
+_WORDS = st.sampled_from([
+    "Running", "auth", "password", "hunter2-hunter2", "dXNlcjpodW50ZXIy", "value", "name", "Secret", "kind", "data",
+    "DB_PASSWORD", "token=abc123def", "ghp_" + "a1B2" * 9, "sensitive", "items", "SecretList", "type", "Opaque",
+])  # fmt: skip
 _VALUES = st.recursive(
     _WORDS | st.integers() | st.booleans() | st.none(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=4),
