@@ -241,7 +241,8 @@ async def _one_record():
     from codenb.redaction import Redactor  # noqa: PLC0415
 
     calls = Calls()
-    await Recorder(calls, "local", Redactor(), lambda _: None).record(Entry("tool", "s", "t"), lambda _: asyncio.sleep(0))
+    recorder = Recorder(calls, "local", Redactor(), lambda _: None)
+    await recorder.record(Entry("tool", "s", "t"), lambda _: asyncio.sleep(0))
     return calls[0]
 
 
