@@ -28,7 +28,7 @@ lint: $(VENV)/.test ## Formatter, linter, types, layers, notebooks without outpu
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.notebooks.stripped notebooks
 
-bench: $(VENV)/.test ## Measure what a user waits for
+bench: $(VENV)/.parts ## Measure what a user waits for, beside the bare SDK and FastMCP's client
 	$(BIN)/python -m tests.benchmarks
 
 soak: $(VENV)/.test ## Kill servers, and processes that remember, at random and for longer than the tests do
