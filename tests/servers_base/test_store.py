@@ -159,3 +159,21 @@ async def test_a_change_that_ends_while_it_is_looked_up_is_not_taken_for_killed(
     assert during.state == "applying"
     assert after
     assert after.state == "done"
+
+
+async def test_the_store_of_an_earlier_codenb_is_used_on(store: PreviewStore, tmp_path: Path):
+    """The first ones carried no version and knew no grants: what waits in such a file must not be lost to an update."""
+    earlier, now = preview(), preview()
+    with closing(sqlite3.connect(tmp_path / "previews.db")) as db:
+        db.execute(
+            "CREATE TABLE previews (id TEXT PRIMARY KEY, digest TEXT NOT NULL, slot TEXT NOT NULL, preview TEXT NOT "
+            "NULL, created REAL NOT NULL, expires REAL NOT NULL, used REAL, outcome TEXT) STRICT"
+        )
+        row = (earlier.id, earlier.digest, SLOT, earlier.model_dump_json(), 1.0, earlier.expires_at.timestamp())
+        db.execute("INSERT INTO previews VALUES (?, ?, ?, ?, ?, ?, NULL, NULL)", row)
+        db.commit()
+
+    await store.save(now, SLOT)
+
+    assert (await store.claim(earlier.reference, SLOT, "a grant")).preview == earlier
+    assert (await store.claim(now.reference, SLOT, "another grant")).preview == now

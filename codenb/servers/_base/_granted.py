@@ -7,7 +7,7 @@ import asyncio
 from codenb.access import ApprovalKeys, Grant, verify_grant
 from codenb.config import Settings
 from codenb.errors import PreviewStale, PreviewUsed
-from codenb.servers._base._store import Kept, already_used
+from codenb.servers._base._store import NOT_KNOWN, Kept, already_used
 
 
 async def granted(token: str, kept: Kept | None, slot: str, settings: Settings) -> Grant | None:
@@ -34,7 +34,7 @@ async def granted(token: str, kept: Kept | None, slot: str, settings: Settings) 
     if keys is None:
         return None
     if kept is None or kept.slot != slot:
-        raise PreviewStale("the preview expired or is not known here: nothing was changed; preview again")
+        raise PreviewStale(NOT_KNOWN)
     if kept.state != "waiting":
         raise PreviewUsed(already_used(kept.preview.reference))
     return await asyncio.to_thread(verify_grant, token, kept.preview, keys)

@@ -9,17 +9,16 @@ applies: another SQLite file, held exclusively, because the system frees that lo
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import re
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn
 
+from codenb.access import Durable
 from codenb.errors import ConfigError, GrantRejected, PreviewStale, PreviewUsed
 from codenb.models.outcome import Outcome
 from codenb.models.preview import Preview
@@ -27,27 +26,20 @@ from codenb.models.preview import Preview
 KEPT_S = 30 * 24 * 3600
 WAITING_ROWS = 1000
 
-_BUSY_S = 10.0
-_MAKING = threading.Lock()
 _REFERENCE = re.compile(r"([0-9a-f]{64})\.([0-9a-f]{32})")
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS previews (
-    id TEXT PRIMARY KEY,
-    digest TEXT NOT NULL,
-    slot TEXT NOT NULL,
-    preview TEXT NOT NULL,
-    created REAL NOT NULL,
-    expires REAL NOT NULL,
-    used REAL,
-    outcome TEXT
-) STRICT;
-CREATE TABLE IF NOT EXISTS grants (
-    id TEXT PRIMARY KEY,
-    preview TEXT NOT NULL,
-    used REAL NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS previews_by_slot ON previews (slot, created);
-"""
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS previews (id TEXT PRIMARY KEY, digest TEXT NOT NULL, slot TEXT NOT NULL, "
+    "preview TEXT NOT NULL, created REAL NOT NULL, expires REAL NOT NULL, used REAL, outcome TEXT) STRICT"
+)
+_SCHEMA = (
+    _TABLE,
+    "CREATE TABLE IF NOT EXISTS grants (id TEXT PRIMARY KEY, preview TEXT NOT NULL, used REAL NOT NULL) STRICT",
+    "CREATE INDEX IF NOT EXISTS previews_by_slot ON previews (slot, created)",
+)
+"""What an earlier codenb has made of it is kept."""
+
+NOT_KNOWN = "the preview expired or is not known here: nothing was changed; preview again"
+"""What is said of an approval that fits no preview of its caller and call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +67,7 @@ class Claim:
 
 @dataclass(slots=True)
 class PreviewStore:
-    """Previews in one SQLite file; a connection an operation, so that there is nothing to close.
+    """Previews in one SQLite file.
 
     Attributes:
         folder: Says which is the state folder, asked when it is needed.
@@ -214,27 +206,9 @@ class PreviewStore:
     def _lock_path(self, preview_id: str) -> Path:
         return self.folder() / "run" / f"applying-{preview_id}"
 
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        path = self.folder() / "previews.db"
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Made by us and not by SQLite, so that nobody else can ever read it; its WAL inherits the mode. Once it is
-            # there it is not opened by us: closing it would drop every lock that SQLite has on it in this process.
-            with _MAKING, contextlib.suppress(FileExistsError):
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
-            try:
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = FULL")
-                db.executescript(_SCHEMA)
-                db.execute("BEGIN IMMEDIATE")
-                yield db
-                db.execute("COMMIT")
-            finally:
-                db.close()
-        except (OSError, sqlite3.Error) as error:
-            raise ConfigError(f"the preview store {path} cannot be used: {error}") from error
+    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
+        """One transaction, also where only something is read: nobody else writes in it."""
+        return Durable(self.folder() / "previews.db", _SCHEMA, "the preview store").writing()
 
 
 def _hold(path: Path) -> sqlite3.Connection | None:
@@ -272,7 +246,7 @@ def _refuse(db: sqlite3.Connection, reference: str, preview_id: str) -> NoReturn
     row = db.execute("SELECT used FROM previews WHERE id = ?", (preview_id,)).fetchone()
     if row and row[0] is not None:
         raise PreviewUsed(already_used(reference))
-    raise PreviewStale("the preview expired or is not known here: nothing was changed; preview again")
+    raise PreviewStale(NOT_KNOWN)
 
 
 def _parts(reference: str) -> tuple[str, str]:
