@@ -12,13 +12,13 @@ import asyncio
 import re
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn
 
-from codenb.access import Durable
+from codenb.access import Damaged, Durable
 from codenb.errors import ConfigError, GrantRejected, PreviewStale, PreviewUsed
 from codenb.models.outcome import Outcome
 from codenb.models.preview import Preview
@@ -206,9 +206,14 @@ class PreviewStore:
     def _lock_path(self, preview_id: str) -> Path:
         return self.folder() / "run" / f"applying-{preview_id}"
 
-    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
         """One transaction, also where only something is read: nobody else writes in it."""
-        return Durable(self.folder() / "previews.db", _SCHEMA, "the preview store").writing()
+        try:
+            with Durable(self.folder() / "previews.db", _SCHEMA, "the preview store").writing() as db:
+                yield db
+        except Damaged as error:
+            raise ConfigError(f"{error}: move it away, and preview anew what waited in it") from error
 
 
 def _hold(path: Path) -> sqlite3.Connection | None:
