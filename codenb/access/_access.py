@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -135,9 +136,8 @@ class Access(Shown):
         """As `permit`, with permits that are at hand."""
         if principal != EVERYBODY and (problem := name_problem(principal)):
             raise BadInput(f"{ascii(principal)[:80]} can be nobody's name: it {problem}")
-        before = self.permits.get(principal, Permits())
-        more = before.and_also(permits.tools, permits.resources)
-        return replace(self, permits=MappingProxyType({**self.permits, principal: more}))
+        all_of_it = self.permits.get(principal, Permits()).and_also(permits)
+        return replace(self, permits=MappingProxyType({**self.permits, principal: all_of_it}))
 
     def authenticate(self, token: object, *, audience: str | None = None) -> Principal:
         """Find out who calls.
@@ -225,9 +225,7 @@ class Access(Shown):
 
     def _permits(self, name: str, claims: Mapping[str, Any]) -> Permits:
         named = [self.permits[one] for one in (EVERYBODY, name) if one in self.permits]
-        configured: Permits | None = None
-        for one in named:
-            configured = one if configured is None else configured.and_also(one.tools, one.resources)
+        configured = reduce(Permits.and_also, named) if named else None
         if not claims.keys() & {TOOLS_CLAIM, RESOURCES_CLAIM}:
             return configured or Permits()
         patterns = (_patterns(claims, TOOLS_CLAIM), _patterns(claims, RESOURCES_CLAIM))

@@ -95,9 +95,9 @@ class Permits:
         named = ", ".join((*self.tools, *self.resources)) or "nothing"
         return named if self.within is None else f"{named}, as far as permitted: {self.within.summary}"
 
-    def and_also(self, tools: tuple[str, ...], resources: tuple[str, ...]) -> Self:
-        """These permits and more."""
-        return type(self)(_merged(self.tools, tools), _merged(self.resources, resources), self.within)
+    def and_also(self, more: Permits) -> Self:
+        """These permits and the patterns of others."""
+        return type(self)(_merged(self.tools, more.tools), _merged(self.resources, more.resources), self.within)
 
 
 @dataclass(frozen=True, slots=True)

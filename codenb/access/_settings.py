@@ -91,8 +91,7 @@ def _permits(table: Table) -> dict[str, Permits]:
         tools, resources = tuple(one.texts("tools")), tuple(one.texts("resources"))
         one.done()
         try:
-            more = Permits(tools, resources)
-            permits[principal] = permits.get(principal, Permits()).and_also(more.tools, more.resources)
+            permits[principal] = permits.get(principal, Permits()).and_also(Permits(tools, resources))
         except BadInput as error:
             raise ConfigError(f"{one.file}: {one.place}: {error}") from error
     return permits

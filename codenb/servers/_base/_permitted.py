@@ -7,7 +7,6 @@ and whether it exists is not told.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,7 +17,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import GetPromptResult, InputRequiredResult, Prompt, Resource, ResourceTemplate, Tool
 from pydantic import AnyUrl
 
-from codenb.access import PREVIEW_TOOL, Permits
+from codenb.access import PREVIEW_TOOL
 from codenb.errors import AccessError
 from codenb.servers._base._caller import caller
 
@@ -26,7 +25,6 @@ DENIED = -32003
 """JSON-RPC's code for a refused resource or prompt, of the range that is left to servers."""
 
 _PREVIEWS = "preview://"
-_WILD = re.compile(r"[*?\[]")
 
 
 class PermittedServer(MCPServer[None]):
@@ -112,14 +110,7 @@ class PermittedServer(MCPServer[None]):
     def _may_read_some(self, template: str) -> bool:
         permits = caller().permits
         own_previews = template.startswith(_PREVIEWS) and self._may_preview_some()
-        return permits is None or own_previews or _reach(permits, f"{self.name}/{template.partition('{')[0]}")
-
-
-def _reach(permits: Permits, fixed: str) -> bool:
-    """Whether permits reach into what begins so: up to where both are fixed text, one continues the other."""
-    begun = (_WILD.split(pattern)[0] for pattern in permits.resources)
-    reached = any(fixed.startswith(text) or text.startswith(fixed) for text in begun)
-    return reached and (permits.within is None or _reach(permits.within, fixed))
+        return permits is None or own_previews or permits.reach_resources(self.name, template.partition("{")[0])
 
 
 def _denied(error: AccessError) -> MCPError:
