@@ -69,6 +69,7 @@ class Gate:
         """
         self.principal.require_call(call.server, call.tool, call.arguments)
 
+    @_own
     def require_change(self, call: ToolCall) -> None:
         """Complain where a change may not be made; here a permit for previewing it is none.
 

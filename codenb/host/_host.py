@@ -88,6 +88,7 @@ class Host:
                 redactor=self._redactor,
                 retries=settings.retry,
                 factory=factories.get(name),
+                principal=principal,
             )
             for name, server in configured.items()
         }

@@ -17,6 +17,7 @@ from mcp.client.session import ElicitationFnT
 from mcp.server import MCPServer
 from mcp_types import Tool
 
+from codenb.access import LOCAL, Principal
 from codenb.config import Limits, Retries, ServerSettings
 from codenb.errors import CodenbError, ConfigError, ConnectFailed, DeadlineExceeded, UnknownTool
 from codenb.host._breaker import Breaker
@@ -32,6 +33,7 @@ from codenb.host._pool import Pool
 from codenb.host._retry import Retry
 from codenb.host._stdio import StdioLink
 from codenb.redaction import Redactor
+from codenb.servers._base._caller import called_by
 
 T = TypeVar("T")
 
@@ -62,6 +64,7 @@ class Peer:
         redactor: Redactor,
         retries: Retries,
         factory: Factory | None = None,
+        principal: Principal = LOCAL,
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -72,6 +75,7 @@ class Peer:
             redactor: For what is quoted and logged.
             retries: How often reads are tried, and when the server is paused.
             factory: Makes the server, where it runs in process.
+            principal: Who calls, for a server in process; any other asks for credentials of its own.
         """
         self.name = settings.name
         self.settings = settings
@@ -81,6 +85,7 @@ class Peer:
         self._home = home
         self.redactor = redactor
         self._factory = factory
+        self._principal = principal
         self._connections: set[Connection] = set()
         self._doubted: dict[Connection, asyncio.Task[None]] = {}
         self._idle_s = limits.idle_s
@@ -263,7 +268,7 @@ class Peer:
         if settings.transport == "builtin":
             if self._factory is None:
                 raise ConnectFailed(f"{self.name} is no built-in server of this session: mend {where}")
-            return _InProcess(self.name, self._factory)
+            return _InProcess(self.name, self._factory, self._principal)
         if settings.transport == "http":
             return HttpLink(
                 self.name,
@@ -319,9 +324,10 @@ class Peer:
 class _InProcess:
     """A server that runs in this process; made anew for every connection."""
 
-    def __init__(self, server: str, factory: Factory) -> None:
+    def __init__(self, server: str, factory: Factory, principal: Principal) -> None:
         self._server = server
         self._factory = factory
+        self._principal = principal
         self.broken = False
 
     def spare(self) -> None:
@@ -336,6 +342,7 @@ class _InProcess:
             raise ConnectFailed(f"{self._server} could not be made: {error}") from error
 
     def watch(self) -> Explains:
+        called_by(self._principal)  # in the task of the request, or of the connection's owner: it ends with that
         return lambda error: None  # noqa: ARG005  there is nothing between, so there is nothing to know
 
 

@@ -204,6 +204,33 @@ async def test_a_call_that_the_host_denies_is_written(toy: Any, tmp_path: Path, 
     ]
 
 
+async def test_a_change_that_the_host_denies_is_written(toy: Any, tmp_path: Path, shop: Any, log: AuditLog):
+    """Denied reads were in the audit log, and the denied change, for which one looks into it, was not."""
+    eve = Principal("eve", proof="token", permits=Permits(tools=("toy/status", "toy/preview_change")))
+    settings = load(tmp_path, {}, builtin=())
+    async with Host(settings, servers={"toy": lambda: toy.make(tmp_path).mcp}, principal=eve) as host:
+        with pytest.raises(PermissionMissing):
+            await host.change(scale(6), lambda _: asyncio.sleep(0, Answered(approve=True)))
+
+    assert [(one.event.kind, one.event.principal, one.event.tool) for one in log.entries()] == [
+        ("denied", "eve", "scale")
+    ]
+
+
+async def test_servers_in_process_write_whose_change_it_is(toy: Any, tmp_path: Path, shop: Any, log: AuditLog):
+    """The token said ops, and so did the host; the server beside it wrote that `local` had asked and changed."""
+    ops = Principal("ops", proof="token", permits=Permits(tools=("toy/*",)))
+    settings = load(tmp_path, {}, builtin=())
+    async with Host(settings, servers={"toy": lambda: toy.make(tmp_path).mcp}, principal=ops) as host:
+        await host.change(scale(6), lambda _: asyncio.sleep(0, Answered(approve=True)))
+
+    assert [(one.event.kind, one.event.principal) for one in log.entries()] == [
+        ("asked", "ops"),
+        ("approved", "ops"),
+        ("applied", "ops"),
+    ]
+
+
 async def test_in_a_replay_nothing_is_written(host: Host, tmp_path: Path, log: AuditLog):
     """The log tells what was done to a cluster; playing a recording does nothing to any."""
 

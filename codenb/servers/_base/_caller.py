@@ -1,7 +1,7 @@
 """Who is being served.
 
-The door through which a request came says who sends it; everything behind it asks here. Over stdio and in process
-there is nobody to tell apart: whoever runs the process is the caller.
+The door through which a request came says who sends it; everything behind it asks here. Over stdio there is nobody to
+tell apart: whoever runs the process is the caller. In process it is whoever the host works for.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextvars import ContextVar
+from dataclasses import replace
 
 from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.auth.provider import principal_components
@@ -20,7 +21,7 @@ _CALLER: ContextVar[Principal | None] = ContextVar("codenb_caller", default=None
 
 
 def caller() -> Principal:
-    """Who sent the request that is being served; `local` over stdio and in process.
+    """Who sent the request that is being served; `local` over stdio, and in process where no access is configured.
 
     Behind an application of one's own that checks tokens with the SDK's means, callers are told apart, and what each
     may call is for that application to say.
@@ -39,3 +40,13 @@ def calling(principal: Principal) -> Iterator[None]:
         yield
     finally:
         _CALLER.reset(before)
+
+
+def called_by(principal: Principal) -> None:
+    """Serve this caller from now on in the task that this is called in, and in those that it begins.
+
+    For a host in the same process: it has asked for the permits already, so here only the name counts. Previews and
+    notes are its own then, and the audit log says who it was.
+    """
+    if principal != LOCAL:  # then whoever is being served already, such as over HTTP, stays that
+        _CALLER.set(replace(principal, permits=None, expires_at=None, problem=""))
