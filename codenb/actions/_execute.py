@@ -24,6 +24,7 @@ from codenb.models import ApprovalRequest, Change, ContextBundle, Decision, Outc
 if TYPE_CHECKING:
     from codenb.host import Host
 
+_REPLAYED = "This is a replay of a recording: nothing is changed, whatever is decided."
 _MOVED = "This is not what was shown before: the state has moved since. Look at it again."
 
 
@@ -59,7 +60,10 @@ async def execute(
     """
     _check(proposals, approver)
     outcomes = Outcomes() if into is None else into
+    outcomes.replayed = host.cassette.plays
     run = _Execution(host, approver, on_progress or (lambda _text: None), outcomes)
+    if outcomes.replayed and proposals:
+        run.say(_REPLAYED)
     for at, proposal in enumerate(proposals):
         await run.next(proposal, proposals[at + 1 :])
     if gather is not None and run.changed:
@@ -164,7 +168,8 @@ class _Execution:
         """The proposal as things stand now, not as they stood when it was made."""
         preview = await previewed(self.host, proposal.sent, self.say)
         shown = proposal.preview
-        notes = () if shown is None or preview is None or shown.digest == preview.digest else (_MOVED,)
+        moved = shown is not None and preview is not None and shown.digest != preview.digest
+        notes = tuple(note for note, holds in ((_REPLAYED, self.host.cassette.plays), (_MOVED, moved)) if holds)
         changes: dict[str, Any] = {"preview": preview, "problem": None}
         if preview and (proposal.success is None or (shown and proposal.success == shown.change.success)):
             changes["success"] = preview.change.success

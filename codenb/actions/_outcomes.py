@@ -25,12 +25,14 @@ class Outcomes(Shown, Sequence[Outcome]):
     Attributes:
         context: What was gathered afterwards, where that was asked for.
         difference: What is different from the context before, in lines.
+        replayed: Whether they are played back from a recording, so that nothing was changed.
     """
 
     def __init__(self, outcomes: Iterable[Outcome] = ()) -> None:
         self._outcomes = list(outcomes)
         self.context: ContextBundle | None = None
         self.difference: tuple[str, ...] = ()
+        self.replayed = False
 
     def append(self, outcome: Outcome) -> None:
         """Add the next one, as soon as it is known."""
@@ -89,6 +91,7 @@ class Outcomes(Shown, Sequence[Outcome]):
             "outcomes": [one.to_dict() for one in self._outcomes],
             "exit_code": self.exit_code,
             "difference": list(self.difference),
+            "replayed": self.replayed,
         }
 
     def view(self) -> View:
@@ -111,11 +114,11 @@ class Outcomes(Shown, Sequence[Outcome]):
             blocks.append(Text("There was nothing to carry out."))
         if any(one.pending for one in self._outcomes):
             blocks.append(Text("Waiting for an approval: nothing that is not approved is carried out.", Tone.WARN))
-        return View(
-            title="Outcomes",
-            badges=[Badge(f"{count} {status}", tone) for (status, tone), count in counts.items()],
-            blocks=blocks,
-        )
+        badges = [Badge(f"{count} {status}", tone) for (status, tone), count in counts.items()]
+        if self.replayed:
+            badges.insert(0, Badge("replay: nothing was changed", Tone.WARN))
+        return View(title="Outcomes", badges=badges, blocks=blocks)
 
     def __repr__(self) -> str:
-        return f"<Outcomes: {', '.join(one.status for one in self._outcomes) or 'none'}>"
+        of = " of a replay" if self.replayed else ""
+        return f"<Outcomes{of}: {', '.join(one.status for one in self._outcomes) or 'none'}>"

@@ -133,7 +133,7 @@ def error_from_json(data: Mapping[str, Any]) -> BaseException:
     error = known.__new__(known, message)  # what else its constructor wants is among what it told
     Exception.__init__(error, message)
     for key, value in told.items():
-        if not key.startswith("_"):
+        if not (key.startswith("_") or hasattr(Exception, key)):  # what every exception has is not for a file to say
             setattr(error, key, value)
     return error
 

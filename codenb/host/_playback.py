@@ -107,7 +107,13 @@ class Playback(Cassette):
         asked = self._counting.call("change", entry)
         track = await self._taken(asked)
         for one in track.asked:
-            ask = Ask(str(one.get("message", "")), one.get("reference"), entry.server, entry.tool)
+            reference = one.get("reference")
+            ask = Ask(
+                str(one.get("message", "")),
+                reference if isinstance(reference, str) else None,
+                entry.server,
+                entry.tool,
+            )
             yes = is_yes(await approve(ask))
             if yes is not one.get("approve"):
                 said = ("no", "yes") if yes else ("yes", "no")
@@ -225,7 +231,7 @@ class Playback(Cassette):
                 # A copy: whoever changes what it was given must not change what the next one gets.
                 return decode(copy.deepcopy(track.result), track.call.get("answer"))
             failure = error_from_json(track.error)
-        except (CodenbError, TypeError, ValueError) as error:
+        except (CodenbError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise CassetteError(f"{self.tape.path}, number {track.n} cannot be read: {error}: record again") from error
         raise failure
 

@@ -201,6 +201,11 @@ def _require(connected: Mapping[str, Any], where: str, file: Path) -> None:
     """Complain where a recording is of something else than what was named."""
     kind, _, scenario = where.partition(":")
     if kind != "demo":
+        if where and connected.get("kind") == "demo":
+            raise CassetteError(
+                f"{file} is a recording of the embedded world, not of {where}: unset CODENB_REPLAY to reach its "
+                f"servers, or connect to the demo"
+            )
         return
     if connected.get("kind") != "demo":
         raise CassetteError(f"{file} is a recording of a project, not of the embedded world: connect to the project")

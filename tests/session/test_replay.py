@@ -43,14 +43,14 @@ async def runbook(nb: Session, approver: Any = None) -> dict[str, Any]:
         "digest": context.digest,
         "context": context.to_dict(),
         "proposal": proposal.to_dict(),
-        "outcomes": outcomes.to_dict(),
+        "outcomes": outcomes.to_dict() | {"replayed": None},
         "after": after.to_dict(),
         "calls": [{**one.row(), "started_at": None, "trace_id": None, "duration_ms": None} for one in nb.calls],
     }
 
 
 async def test_a_replay_gives_the_same_answers_and_opens_nothing(tmp_path: Path) -> None:
-    """The acceptance of a recording: nothing but wall times may tell the second run from the first."""
+    """The acceptance of a recording: nothing but wall times, and its own word, may tell the second run."""
     file, again = tmp_path / "run.jsonl", tmp_path / "again.jsonl"
     async with recording(tmp_path, file, "toy") as nb:
         then = await runbook(nb)

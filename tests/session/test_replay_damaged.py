@@ -97,7 +97,7 @@ async def foreign(nb: Session, folder: Path) -> dict[str, Any]:
         "tools": (await nb.tools()).to_dict(),
         "context": context.to_dict(),
         "digest": context.digest,
-        "outcomes": outcomes.to_dict(),
+        "outcomes": outcomes.to_dict() | {"replayed": None},
         "estimate": estimate.to_dict(),
         "nb": nb.to_dict(),
         "calls": sorted((one.server, one.tool, one.status) for one in nb.calls if one.tool != "resources/read"),
