@@ -21,6 +21,7 @@ from codenb.access._keys import SigningKey
 from codenb.canonical import digest
 from codenb.errors import BadInput, GrantRejected
 from codenb.models import Decision, Preview
+from codenb.redaction import lasting
 
 if TYPE_CHECKING:
     from jwt.types import Options
@@ -42,7 +43,6 @@ _REQUIRED = ["iss", "sub", "aud", "iat", "exp", "jti", *_BOUND]
 _LARGEST = 8_192
 _SHOWN = 120
 _ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
-_PSEUDONYM = re.compile(r"<redacted:([a-z-]+):[0-9a-f]{8}>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +143,15 @@ def verify_grant(token: str, preview: Preview, keys: ApprovalKeys) -> Grant:
 
 
 def bound(preview: Preview) -> dict[str, str]:
-    """What a grant is for, as its claims say it."""
+    """What a grant is for, as its claims say it; secrets are told apart by the digest of the preview."""
     return {
         "aud": preview.call.server,
         "place": preview.place.identity,
         "tool": preview.call.tool,
         "schema": preview.tool_schema,
-        "arguments": digest(_lasting(preview.call.arguments)),
+        "arguments": digest(lasting(preview.call.arguments)),
         "digest": preview.digest,
-        "shown": digest(_lasting(_shown(preview))),
+        "shown": digest(lasting(_shown(preview))),
     }
 
 
@@ -236,15 +236,6 @@ def _shown(preview: Preview) -> dict[str, Any]:
     change = preview.change.to_dict()
     del change["fixed"]
     return {"place": preview.place.identity, "call": preview.call.to_dict(), "change": change}
-
-
-def _lasting(value: Any) -> Any:
-    """The value with pseudonyms that are equal in every process: the digest of the preview tells secrets apart."""
-    if isinstance(value, str):
-        return _PSEUDONYM.sub(r"<redacted:\1>", value)
-    if isinstance(value, Mapping):
-        return {_lasting(key): _lasting(inner) for key, inner in value.items()}
-    return [_lasting(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _line(error: Exception) -> str:

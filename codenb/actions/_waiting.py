@@ -16,9 +16,9 @@ from codenb.actions._pending import replace_file, request_entry
 from codenb.actions._recorded import document, entries, in_force, read
 from codenb.errors import BadInput, ConfigError
 from codenb.models import ApprovalRequest, Decision, Place, Preview, Proposal, SuccessCondition, ToolCall
+from codenb.redaction import PSEUDONYM
 
 _DERIVED = ("digest", "summary", "place", "call", "destructive", "needs_person")
-_HIDDEN = "<redacted:"
 _NOT_RECOMPUTED = (
     "Values are hidden here, so the digest cannot be recomputed from what is shown. What you sign names what was shown "
     "to you as well, and the server compares that with what it keeps."
@@ -93,7 +93,7 @@ def _request(entry: Any, where: str) -> ApprovalRequest:
     preview = request.proposal.preview
     if preview is None:
         return request
-    if _HIDDEN in str([preview.call.to_dict(), preview.change.to_dict()]):
+    if PSEUDONYM.search(str([preview.call.to_dict(), preview.change.to_dict()])):
         return request.model_copy(update={"notes": (*request.notes, _NOT_RECOMPUTED)})
     if preview.change.digest(preview.place, preview.call) != preview.digest:
         raise ConfigError(f"{where} was altered: what it shows has another digest; let the run write it again")

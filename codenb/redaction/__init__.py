@@ -12,6 +12,7 @@ a diagnosis is made of them.
 """
 
 from codenb.redaction._names import is_secret_name
+from codenb.redaction._pseudonyms import PSEUDONYM, lasting
 from codenb.redaction._redactor import Redactor, redactor
 
-__all__ = ["Redactor", "is_secret_name", "redactor"]
+__all__ = ["PSEUDONYM", "Redactor", "is_secret_name", "lasting", "redactor"]

@@ -7,7 +7,6 @@ can be told: a value that is neither as before nor as after was moved by somebod
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,8 +17,8 @@ from pydantic import JsonValue
 from codenb.models.change import Change
 from codenb.models.outcome import Outcome
 from codenb.models.preview import Preview
+from codenb.redaction import PSEUDONYM, lasting
 
-_PSEUDONYM = re.compile(r"<redacted:([a-z-]+):[0-9a-f]{8}>")
 _STOPPED = "the server was stopped while it carried this out"
 _NAMED = 20
 _MISSING = "(absent)"
@@ -115,7 +114,7 @@ def not_read_back(preview: Preview, why: str) -> Outcome:
 
 def is_redacted(arguments: dict[str, JsonValue]) -> bool:
     """Whether a secret was replaced in arguments, so that the call cannot be made or planned again from them."""
-    return bool(_PSEUDONYM.search(str(arguments)))
+    return bool(PSEUDONYM.search(str(arguments)))
 
 
 def _stopped(preview: Preview, status: Any, message: str) -> Outcome:
@@ -146,18 +145,10 @@ def _verdict(old: Any, new: Any, there: Any) -> str:
     if there in (old, new):
         return "applied" if there == new else "not_applied"
     # Another process has other pseudonyms for the same secrets.
-    old, new, there = _without_pseudonyms(old), _without_pseudonyms(new), _without_pseudonyms(there)
+    old, new, there = lasting(old), lasting(new), lasting(there)
     if old == new:
         return "unclear"
     return "applied" if there == new else "not_applied" if there == old else "moved"
-
-
-def _without_pseudonyms(value: Any) -> Any:
-    if isinstance(value, str):
-        return _PSEUDONYM.sub(r"<redacted:\1>", value)
-    if isinstance(value, dict):
-        return {_without_pseudonyms(key): _without_pseudonyms(inner) for key, inner in value.items()}
-    return [_without_pseudonyms(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _listed(names: JsonValue) -> str:
