@@ -29,7 +29,9 @@ from codenb.errors import ConfigError
 APPROVAL_KEYS = ("keys", "policies", "revoked")
 """What `[approval]` may say; `policies` are read by `codenb.policy`."""
 
-_ALGORITHMS = ("EdDSA", "ES256")
+APPROVAL_ALGORITHMS = ("EdDSA", "ES256")
+"""What approvals are signed with: Ed25519 and P-256."""
+
 _LONGEST_NAME = 100
 
 
@@ -122,6 +124,6 @@ def _read(path: Path, place: str) -> VerifyingKey:
         raise ConfigError(f"{place}: {error}") from error
     if os.name == "posix" and mode & stat.S_IWOTH:
         raise ConfigError(f"{place}: everybody may write {path}, and so approve anything: chmod o-w {path}")
-    if key.algorithm not in _ALGORITHMS:
+    if key.algorithm not in APPROVAL_ALGORITHMS:
         raise ConfigError(f"{place}: {path} is a key for {key.algorithm}; approvals are signed with Ed25519 or P-256")
     return key

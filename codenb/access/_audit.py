@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from codenb.access._audit_event import BEGINNING, AuditEntries, AuditEntry, AuditEvent, Fault, hash_of
-from codenb.access._durable import Damaged, Durable
+from codenb.access._durable import Damaged, Durable, stamp
 from codenb.canonical import canonical_json
 from codenb.errors import BadInput, CodenbError, ConfigError
 from codenb.redaction import Redactor
@@ -77,8 +77,8 @@ class AuditLog:
                 last = db.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
                 seq, prev = (last[0] + 1, last[1]) if last else (1, BEGINNING)
                 at = datetime.now(UTC)
-                own = hash_of(seq, _time(at), prev, body)
-                row = (seq, _time(at), prev, body, own)
+                own = hash_of(seq, stamp(at), prev, body)
+                row = (seq, stamp(at), prev, body, own)
                 db.execute("INSERT INTO entries (seq, at, prev, body, hash) VALUES (?, ?, ?, ?, ?)", row)
         except Damaged as error:
             raise Damaged(f"{error}: look at it with `codenb audit verify`, and move it away to go on") from error
@@ -94,7 +94,7 @@ class AuditLog:
         Raises:
             ConfigError: The log cannot be read, or an entry is not as it was written: `verify` tells which.
         """
-        begin = "" if since is None else _time(since)
+        begin = "" if since is None else stamp(since)
         with self._file.reading() as db:
             if db is None:
                 return AuditEntries()
@@ -153,11 +153,6 @@ class AuditLog:
             raise ConfigError(
                 f"entry {seq} of the audit log {self.path} cannot be read: `codenb audit verify` tells what is wrong"
             ) from error
-
-
-def _time(moment: datetime) -> str:
-    """As it is kept: in UTC and of one length, so that times are in the order of their texts."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _broken(rows: Iterable[sqlite3.Row], db: sqlite3.Connection) -> Fault | None:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from codenb.errors import ConfigError
@@ -106,6 +107,11 @@ class Durable:
             raise kind(f"{self.what} {self.path} cannot be used: {error}") from error
         except OSError as error:
             raise ConfigError(f"{self.what} {self.path} cannot be used: {error.strerror or error}") from error
+
+
+def stamp(moment: datetime) -> str:
+    """A time as such a file keeps it: in UTC and of one length, so that times are in the order of their texts."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _connect(name: str, *, uri: bool = False) -> sqlite3.Connection:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from codenb.access._approvers import ApprovalKey, ApprovalKeys, fingerprint
+from codenb.access._approvers import APPROVAL_ALGORITHMS, ApprovalKey, ApprovalKeys, fingerprint
 from codenb.access._keys import SigningKey
 from codenb.canonical import digest
 from codenb.errors import BadInput, GrantRejected
@@ -96,7 +96,7 @@ def sign_grant(
     """
     if not timedelta(minutes=1) <= ttl <= LONGEST:
         raise BadInput("a grant holds between 1 and 60 minutes: give another time to live")
-    if key.algorithm not in ("EdDSA", "ES256"):
+    if key.algorithm not in APPROVAL_ALGORITHMS:
         raise BadInput("a grant is signed with an Ed25519 or P-256 key: `codenb token --new-key DIR` makes one")
     from jwt import encode  # noqa: PLC0415  with cryptography it takes a tenth of a second
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import getpass
-import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codenb.cli._durations import duration
 from codenb.errors import BadInput, NotApproved
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 _OUT = "decisions.json"
 _WAITING = 3
 _REJECTED_FOR = timedelta(hours=24)
-_TTL = re.compile(r"([1-9][0-9]{0,4})(s|m|h)")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
 _NAME_CHARS = 100
 _FINGERPRINT_SHOWN = 16
 
@@ -142,18 +140,18 @@ def _whole(request: ApprovalRequest) -> None:
 
 
 def _key(path: Path) -> SigningKey:
+    from codenb.access import APPROVAL_ALGORITHMS  # noqa: PLC0415
     from codenb.access._keys import read_private  # noqa: PLC0415
 
     key = read_private(path, name="approver", passphrase=lambda: getpass.getpass(f"Passphrase of {path}: "))
-    if key.algorithm not in ("EdDSA", "ES256"):
+    if key.algorithm not in APPROVAL_ALGORITHMS:
         raise BadInput(f"{path} is a key for {key.algorithm}: approvals are signed with an Ed25519 or a P-256 key")
     return key
 
 
 def _ttl(text: str) -> timedelta:
-    match = _TTL.fullmatch(text)
-    ttl = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else timedelta(0)
-    if not timedelta(minutes=1) <= ttl <= timedelta(minutes=60):
+    ttl = duration(text)
+    if ttl is None or not timedelta(minutes=1) <= ttl <= timedelta(minutes=60):
         raise BadInput(f"--ttl {text[:40]!r} is no time between 1m and 60m: write it as 15m")
     return ttl
 

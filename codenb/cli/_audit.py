@@ -12,18 +12,17 @@ import os
 import re
 import shutil
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from codenb import config
+from codenb.cli._durations import duration
 from codenb.errors import BadInput
 
 if TYPE_CHECKING:
     from codenb.access import AuditLog
 
 _LAST = 50
-_AGE = re.compile(r"(\d{1,6})([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _HASH = re.compile(r"[0-9a-f]{64}")
 _BAD = 1
 
@@ -114,9 +113,9 @@ def _since(text: str | None) -> datetime | None:
     if text is None:
         return None
     now = datetime.now(UTC)
-    if age := _AGE.fullmatch(text):
-        return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
     try:
+        if (age := duration(text)) is not None:
+            return now - age
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise BadInput(

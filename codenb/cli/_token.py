@@ -9,22 +9,18 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
-import re
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codenb import config
+from codenb.cli._durations import duration
 from codenb.errors import BadInput, CodenbError
 
 if TYPE_CHECKING:
     from codenb.access import Access
     from codenb.access._keys import SigningKey
     from codenb.config import Settings
-
-_TTL = re.compile(r"([1-9][0-9]{0,4})(s|m|h)")
-_UNITS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600}
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -140,9 +136,9 @@ def _said(given: str | None, option: str, configured: str | None, settings: Sett
 
 
 def _seconds(text: str) -> int:
-    if not (match := _TTL.fullmatch(text)):
+    if not (ttl := duration(text)):
         raise BadInput(f"--ttl is {text[:40]!r}: write a whole number and a unit, such as 90s, 30m or 1h")
-    return int(match[1]) * _UNITS[match[2]]
+    return int(ttl.total_seconds())
 
 
 def _tell(token: str, access: Access | None, settings: Settings) -> None:

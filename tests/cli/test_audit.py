@@ -84,6 +84,7 @@ def test_a_head_that_is_not_there_any_more_is_1(run: Run, log: AuditLog):
         (("verify", "--head", "abc"), "--head 'abc' is no hash"),
         (("show", "--since", "yesterday"), "--since 'yesterday' is no time"),
         (("show", "--since", "9999999w"), "is no time"),
+        (("show", "--since", "999999d"), "--since '999999d' is no time"),
         (("show", "--last", "0"), "--last 0: give a number of entries over 0"),
     ],
 )
