@@ -1,4 +1,4 @@
-"""The command line: the demo, and servers for other hosts."""
+"""The command line: the demo, checks, servers for other hosts, and what approving and auditing need outside of one."""
 
 from codenb.cli._main import main
 

@@ -1,4 +1,7 @@
-"""Between a notebook and its MCP servers: connections, calls, records."""
+"""Between a notebook and its MCP servers: connections, and the way of every call.
+
+A call is recorded, permitted, perhaps answered from a recording or the cache, tried again where that is safe, and sent.
+"""
 
 from codenb.host._cache import Cache
 from codenb.host._cassette import Cassette

@@ -1,6 +1,6 @@
 """Answers that serve more than one call.
 
-Only what is known to change nothing is kept or shared, for as long as `_lifetime` says and for the same principal.
+Only what is known to change nothing is kept or shared, for its own time (see `_lifetime`) and for the same principal.
 Errors never are. A change drops everything: nobody but the cluster knows how far it reaches (a rollout starts pods,
 raises alerts, moves costs), changes are few, and asking once more costs less than one decision on an old answer.
 """

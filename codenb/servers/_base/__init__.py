@@ -1,7 +1,8 @@
 """The kernel of every MCP server of codenb's kind.
 
 A server's own files say what its tools read and what they would change. What all servers must do alike is here, where
-no tool can forget it: previews, approval, applying exactly what was approved, bounds, redaction, errors.
+no tool can forget it: permits, previews, approval, applying exactly what was approved, the audit log, memory, bounds,
+redaction, errors, and being served over stdio and HTTP.
 """
 
 from codenb.servers._base._hiding import hide
