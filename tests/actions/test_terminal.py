@@ -98,7 +98,7 @@ async def test_what_was_typed_before_the_question_does_not_answer_it(terminal: t
     os.write(person, b"y\n")
 
     deciding = asyncio.create_task(at_terminal(source, io.StringIO()).decide(REQUEST))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)  # it asks in its first step
     os.write(person, b"n\n")
 
     assert not (await deciding).approve
@@ -110,7 +110,7 @@ async def test_ctrl_c_is_a_no_and_gives_the_signal_back(terminal: tuple[int, io.
     before = signal.getsignal(signal.SIGINT)
 
     deciding = asyncio.create_task(at_terminal(source, io.StringIO()).decide(REQUEST))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)  # it asks in its first step
     os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(Interrupted, match="nothing was approved"):
@@ -123,12 +123,12 @@ async def test_a_cancelled_question_leaves_the_input_to_others(terminal: tuple[i
     person, source = terminal
     asks = at_terminal(source, io.StringIO())
     first = asyncio.create_task(asks.decide(REQUEST))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)  # it asks in its first step
     first.cancel()
     await asyncio.wait({first})
 
     second = asyncio.create_task(asks.decide(REQUEST))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)  # it asks in its first step
     os.write(person, b"y\n")
 
     assert (await second).approve
