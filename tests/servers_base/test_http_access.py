@@ -34,6 +34,7 @@ ACCESS = (
     .permit("other", "toy/set_count", "toy/get_count")
     .permit("ops", "toy/*", resources=["toy/*"])
     .permit("elsewhere", "elsewhere/*", resources=["elsewhere/*"])
+    .permit("public", resources=["toy/memory://toy/public/*"])
 )
 
 PAST = {"iss": ACCESS.issuer, "aud": ACCESS.audiences[0], "iat": 1_000_000_000 - 60, "exp": 1_000_000_000}
@@ -452,3 +453,17 @@ async def test_who_asked_is_in_the_log_and_the_token_is_not(web: Listening, capl
     lines = [record.getMessage() for record in ours if record.name == "codenb.servers.http"]
     assert any(line.startswith('127.0.0.1 reader "POST /toy/mcp" 200') for line in lines), lines
     assert not any(token in record.getMessage() for record in ours)
+
+
+async def test_a_note_that_is_missing_names_none_that_one_may_not_read(client: Clients):
+    """Whoever might read `public/*` asked for a note that is not there, and was told the names of those that are."""
+    async with client("ops") as ops, client("public") as public:
+        for key in ("public/plan", "passwords/plan"):
+            await ops.call("remember", key=key, value="x")
+        missing = (await public.ask("resources/read", {"uri": "memory://toy/public/plans"})).error["message"]
+        unlike = (await public.ask("resources/read", {"uri": f"memory://toy/public/{'0' * 60}"})).error["message"]
+        known = (await ops.ask("resources/read", {"uri": "memory://toy/passwords/plans"})).error["message"]
+
+    assert missing == "toy remembers nothing under 'public/plans': did you mean 'public/plan'?"
+    assert unlike.endswith("': it remembers 1 notes")
+    assert "'passwords/plan'" in known

@@ -212,6 +212,8 @@ async def test_every_outcome_is_remembered_under_its_reference(server: Server, t
         ]
         read = await read_json(client, f"memory://toy/outcome/{person.references[0]}")
         forged = await client.call_tool("remember", {"key": f"outcome/{person.references[0]}", "value": {}})
+        dropped = await client.call_tool("forget", {"key": f"outcome/{person.references[0]}"})
+        still = await client.call_tool("recall", {"key": f"outcome/{person.references[0]}"})
 
     assert done["value"] | {"at": None} == done["value"] | {"at": None} | {
         "status": "applied",
@@ -224,7 +226,8 @@ async def test_every_outcome_is_remembered_under_its_reference(server: Server, t
     assert failed["value"]["status"] == "failed"
     assert "you may not write checkout" in failed["value"]["message"]
     assert read == done
-    assert error_type(forged) == "BadInput"
+    assert error_type(forged) == error_type(dropped) == "BadInput"  # with `forget` anybody could drop what came of it
+    assert still.structured_content == done
 
 
 async def test_outcomes_are_bounded_and_take_no_room_from_notes(

@@ -252,6 +252,7 @@ async def test_a_pod_of_a_workload_names_the_workload_that_makes_it_again(cluste
         ("deploy", "coredns", "kube-system", "namespace kube-system is the cluster's own"),
         ("cm", "kube-root-ca.crt", "shop", "makes it again at once"),
         ("sa", "default", "shop", "makes it again at once"),
+        ("svc", "kubernetes", "default", "makes it again at once"),
         ("deploy", "web", None, "say in which"),
         ("deploy", "chekout", "shop", "did you mean 'checkout'"),
         ("deploy", "../secrets/x", "shop", "is no object's name"),

@@ -21,7 +21,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from codenb.access import Damaged, Durable
+from codenb.access import Damaged, Durable, stamp
 from codenb.canonical import canonical_json
 from codenb.errors import BadInput, ConfigError
 from codenb.models._base import Answered
@@ -125,22 +125,30 @@ class Memory:
         await asyncio.to_thread(self._remember, note, text)
         return note
 
-    async def recall(self, key: str) -> Note:
+    async def recall(self, key: str, *, may_know: Callable[[str], bool] = lambda _key: True) -> Note:
         """What is kept under a key.
+
+        Args:
+            key: Its name.
+            may_know: Whether the caller may hear of another key.
 
         Raises:
             BadInput: Nothing is; the message names the nearest keys.
             ConfigError: It cannot be read.
         """
-        return await asyncio.to_thread(self._recall, _key(key))
+        return await asyncio.to_thread(self._recall, _key(key), may_know)
 
     async def forget(self, key: str) -> Forgotten:
         """Drop what is kept under a key; dropping it again does nothing.
 
         Raises:
+            BadInput: What came of changes is not forgotten on demand; the oldest of it gives way by itself.
             ConfigError: It cannot be written.
         """
-        return await asyncio.to_thread(self._forget, _key(key))
+        name = _key(key)
+        if name.startswith(OUTCOME_PREFIX):
+            raise BadInput(f"keys that begin with {OUTCOME_PREFIX} are for what came of changes, and stay")
+        return await asyncio.to_thread(self._forget, name)
 
     async def keep(self, preview: Preview, outcome: Outcome) -> None:
         """Remember what came of a change, under `outcome/DIGEST.ID`.
@@ -169,7 +177,7 @@ class Memory:
         notes: list[JsonValue] = [
             {"key": key, "value": json.loads(value), "at": at, "by": by} for key, value, at, by in rows
         ]
-        return {"server": self.server, "exported_at": _time(datetime.now(UTC)), "notes": notes}
+        return {"server": self.server, "exported_at": stamp(datetime.now(UTC)), "notes": notes}
 
     def _remember(self, note: Note, text: str) -> None:
         with self._writing() as db:
@@ -191,12 +199,13 @@ class Memory:
                 (OUTCOMES,),
             )
 
-    def _recall(self, key: str) -> Note:
+    def _recall(self, key: str, may_know: Callable[[str], bool]) -> Note:
         with self._reading() as db:
             row = db and db.execute("SELECT value, at, principal FROM notes WHERE key = ?", (key,)).fetchone()
             if row:
                 return Note(key=key, value=json.loads(row[0]), at=row[1], by=row[2])
             others = [one for (one,) in db.execute("SELECT key FROM notes WHERE own = 0")] if db else []
+        others = [one for one in others if may_know(one)]
         near = get_close_matches(key, others[:_LISTED], n=_NEAR, cutoff=0.5)
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it remembers {len(others):,} notes"
         raise BadInput(f"{self.server} remembers nothing under {key!r}: {hint}")
@@ -245,7 +254,7 @@ def _put(db: sqlite3.Connection, note: Note, text: str, *, own: bool) -> None:
     db.execute(
         "INSERT INTO notes (key, value, at, principal, bytes, own) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO "
         "UPDATE SET value = excluded.value, at = excluded.at, principal = excluded.principal, bytes = excluded.bytes",
-        (note.key, text, _time(note.at), note.by, len(text.encode()), int(own)),
+        (note.key, text, stamp(note.at), note.by, len(text.encode()), int(own)),
     )
 
 
@@ -297,10 +306,6 @@ def _of_outcome(preview: Preview, outcome: Outcome) -> Note:
         if size > _SHOWN_BYTES:
             told[name] = f"{size:,} bytes, not kept"
     return Note(key=f"{OUTCOME_PREFIX}{preview.reference}", value=told, at=datetime.now(UTC), by="the server")
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _inode(path: Path) -> int | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import ResourceSecurity
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from pydantic import JsonValue
 
+from codenb.access import Principal
 from codenb.errors import BadInput, CodenbError
 from codenb.redaction import Redactor
 from codenb.servers._base._caller import caller
@@ -66,8 +68,9 @@ def offer(memory: Memory, server: Server, redactor: Callable[[], Redactor]) -> N
 
     async def noted(key: str) -> str:
         """A note of this server's memory."""
+        may_know = partial(_may_know, caller(), memory.server)
         try:
-            return json.dumps((await memory.recall(key)).to_dict())
+            return json.dumps((await memory.recall(key, may_know=may_know)).to_dict())
         except BadInput as error:
             raise ResourceNotFoundError(str(error)) from error
         except CodenbError as error:
@@ -78,3 +81,8 @@ def offer(memory: Memory, server: Server, redactor: Callable[[], Redactor]) -> N
     # A key is looked up as it is and is no path, so it may hold slashes and dots.
     anything = ResourceSecurity(exempt_params={"key"})
     server.mcp.resource(f"{root}/{{+key}}", name="note", mime_type=_JSON, security=anything)(noted)
+
+
+def _may_know(principal: Principal, server: str, key: str) -> bool:
+    """Whether a permit reaches a note: its name alone may tell what it is about."""
+    return principal.may_read(server, f"memory://{server}/{key}")

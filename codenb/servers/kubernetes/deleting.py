@@ -27,6 +27,9 @@ Propagation = Literal["Background", "Foreground", "Orphan"]
 
 SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 _COMES_BACK = frozenset({("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")})
+_API_SERVER = frozenset({"Service", "Endpoints", "EndpointSlice"})
+"""Named `kubernetes` in namespace `default`, it is how everything in the cluster reaches the API server."""
+
 _UNDONE = frozenset({
     "Deployment", "StatefulSet", "DaemonSet", "CronJob", "Service", "ConfigMap", "ServiceAccount",
     "HorizontalPodAutoscaler", "PodDisruptionBudget", "Ingress", "NetworkPolicy", "Role", "RoleBinding",
@@ -114,7 +117,8 @@ def _place_of(kind: Kind, name: str, namespace: str | None) -> str:
         raise BadInput(f"a {kind.kind} is in a namespace: say in which")
     if checked_namespace(namespace) in SYSTEM:
         raise BadInput(f"namespace {namespace} is the cluster's own: nothing in it is deleted here")
-    if (kind.kind, name) in _COMES_BACK:
+    api_server = name == "kubernetes" and namespace == "default" and kind.kind in _API_SERVER
+    if api_server or (kind.kind, name) in _COMES_BACK:
         raise BadInput(f"{kind.kind} {name} is the cluster's own, which makes it again at once: it is not deleted here")
     return namespace
 
