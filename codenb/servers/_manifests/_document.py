@@ -75,7 +75,7 @@ class Node:
         return value
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Document:
     """One Kubernetes object as it stands in a file.
 

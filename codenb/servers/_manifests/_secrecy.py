@@ -7,11 +7,13 @@ around it: the kind of its object, the name of its key, and the name beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from codenb.redaction import is_secret_name, redactor
 from codenb.servers._manifests._document import Document, Node, Path
@@ -49,7 +51,7 @@ def is_secret(document: Document, path: Path) -> bool:
         document: The object.
         path: Keys and indexes from its root.
     """
-    return path in _found(document)[0]
+    return path in _found(document).paths
 
 
 def quotable(document: Document, line: int) -> str:
@@ -60,23 +62,56 @@ def quotable(document: Document, line: int) -> str:
         line: From 1.
     """
     text = document.source(line)
-    column = _found(document)[1].get(line)
+    column = _found(document).column(document, line)
     return text if column is None or not text.strip() else f"{text[: column - 1]}{HIDDEN}"
 
 
-@lru_cache(maxsize=32)
-def _found(document: Document) -> tuple[frozenset[Path], dict[int, int]]:
-    """Where the secret values are, and the columns from which on lines hold one."""
+@dataclass(frozen=True, slots=True)
+class _Secrets:
+    """Where the secret values of one object are.
+
+    Attributes:
+        paths: Of the values.
+        columns: From which on a line holds one.
+        open: The line of a value that nothing of the object follows: it may go on to the end of the document.
+    """
+
+    paths: frozenset[Path] = frozenset()
+    columns: Mapping[int, int] = field(default_factory=dict)
+    open: int | None = None
+
+    def column(self, document: Document, line: int) -> int | None:
+        """The column from which on a line may not be shown; None where all of it may."""
+        if self.open is not None and self.open < line and not _ends(document.lines, self.open, line):
+            return 1
+        return self.columns.get(line)
+
+
+_FOUND: WeakKeyDictionary[Document, _Secrets] = WeakKeyDictionary()
+"""Schema, references and policies each ask for the same objects, with thousands of others in between."""
+
+
+def _found(document: Document) -> _Secrets:
+    known = _FOUND.get(document)
+    if known is None:
+        known = _FOUND[document] = _find(document)
+    return known
+
+
+def _find(document: Document) -> _Secrets:
     paths = frozenset(secret_paths(document.data))
-    starts = sorted(_starts(document.node)) if paths else []
-    behind = dict(pairwise(starts))
+    if not paths:
+        return _Secrets()
+    behind = dict(pairwise(sorted(_starts(document.node))))
     columns: dict[int, int] = {}
+    last: int | None = None
     for at in map(document.at, paths):
         columns[at.line] = min(at.column, columns.get(at.line, at.column))
-        following = behind.get((at.line, at.column))
-        last = following[0] - 1 if following else _end(document, at.line)
-        columns |= dict.fromkeys(range(at.line + 1, last + 1), 1)
-    return paths, columns
+        if following := behind.get((at.line, at.column)):
+            columns |= dict.fromkeys(range(at.line + 1, following[0]), 1)
+        else:
+            last = min(at.line, last or at.line)
+    return _Secrets(paths, columns, last)
 
 
 def _below(path: Path, value: Any, *, secret: bool) -> Iterator[Path]:
@@ -126,9 +161,6 @@ def _starts(node: Node) -> Iterator[tuple[int, int]]:
             yield from _starts(inner)
 
 
-def _end(document: Document, line: int) -> int:
-    """The last line of the document that a line belongs to."""
-    for number in range(line + 1, len(document.lines) + 1):
-        if document.lines[number - 1].startswith(("---", "...")):
-            return number - 1
-    return len(document.lines)
+def _ends(lines: Sequence[str], line: int, other: int) -> bool:
+    """Whether the document that a line belongs to ends before another line, further down."""
+    return any(lines[number].startswith(("---", "...")) for number in range(line, min(other, len(lines))))

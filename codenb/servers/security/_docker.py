@@ -14,7 +14,7 @@ from typing import Any
 from codenb.servers.security._engine import graph_checks, inside, registries
 from codenb.servers.security._results import Place, Scan, broken, finding, skipped_in
 from codenb.servers.security._table import table
-from codenb.servers.security.secrets import masked_line
+from codenb.servers.security.secrets import MaskedLines
 
 _DIRECTIVE = re.compile(r"#\s*([A-Za-z]+)\s*=\s*(\S+)")
 _INSTRUCTION = re.compile(r"\s*([A-Za-z]+)(?:\s+(.*))?", re.DOTALL)
@@ -35,7 +35,7 @@ def scan(text: str, file: str) -> Scan:
     Raises:
         PartMissing: checkov is not installed.
     """
-    result, lines = Scan(), tuple(lines_of(text))
+    result, lines, masked = Scan(), tuple(lines_of(text)), MaskedLines()
     found = list(instructions(lines))
     skipped = skipped_in(line for line in lines if line.lstrip().startswith("#"))
     grouped: dict[str, list[Instruction]] = {}
@@ -54,11 +54,13 @@ def scan(text: str, file: str) -> Scan:
             verdict, at = outcome["result"]
             if verdict.name == "FAILED":
                 places = at if isinstance(at, list) else [at] if isinstance(at, dict) else found[-1:]
-                result.findings += [finding("docker", check, _place(item, file, lines)) for item in places if item]
+                result.findings += [
+                    finding("docker", check, _place(item, file, lines, masked)) for item in places if item
+                ]
     for check, vertex in _connected(grouped):
         if check.id not in skipped:
             instruction = {"startline": vertex["__startline__"], "endline": vertex["__endline__"]}
-            result.findings.append(finding("docker", check, _place(instruction, file, lines)))
+            result.findings.append(finding("docker", check, _place(instruction, file, lines, masked)))
     return result
 
 
@@ -159,10 +161,10 @@ def _connected(grouped: dict[str, list[Instruction]]) -> Iterator[tuple[Any, Any
             yield check, vertex
 
 
-def _place(instruction: Instruction, file: str, lines: tuple[str, ...]) -> Place:
+def _place(instruction: Instruction, file: str, lines: tuple[str, ...], masked: MaskedLines) -> Place:
     line = int(instruction["startline"]) + 1
     end = int(instruction["endline"]) + 1
     text = lines[line - 1]
     column = len(text) - len(text.lstrip()) + 1
     name = text.split(None, 1)[0].upper() if text.strip() else ""
-    return Place(file, line, column, masked_line(lines, line), name, end if end > line else None)
+    return Place(file, line, column, masked.line(lines, line), name, end if end > line else None)

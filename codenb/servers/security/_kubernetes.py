@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from codenb.servers._manifests import Document
@@ -13,7 +13,7 @@ from codenb.servers._manifests._secrecy import quotable
 from codenb.servers.security._engine import graph_checks, inside, registries
 from codenb.servers.security._results import Place, Scan, broken, finding
 from codenb.servers.security._table import table
-from codenb.servers.security.secrets import masked_line
+from codenb.servers.security.secrets import MaskedLines
 
 Path = tuple[str | int, ...]
 
@@ -59,10 +59,10 @@ def scan(documents: Sequence[Document]) -> Scan:
     Raises:
         PartMissing: checkov is not installed.
     """
-    result = Scan()
+    result, masked = Scan(), MaskedLines()
     for document in documents:
-        _scan_one(document, result)
-    _scan_connected(documents, result)
+        _scan_one(document, result, masked)
+    _scan_connected(documents, result, masked)
     return result
 
 
@@ -72,7 +72,7 @@ def _checks(kind: str, *, control_plane: bool = True) -> tuple[Any, ...]:
     return tuple(check for check in registries("kubernetes")[""].checks.get(kind, ()) if check.id not in left_out)
 
 
-def _scan_one(document: Document, result: Scan) -> None:
+def _scan_one(document: Document, result: Scan, masked: MaskedLines) -> None:
     checks = _checks(document.kind, control_plane=_runs_control_plane(document))
     if not checks:
         return
@@ -86,9 +86,9 @@ def _scan_one(document: Document, result: Scan) -> None:
             failed = check.scan_entity_conf(entity, document.kind).name == "FAILED"
             paths = _paths(check, document, entity) if failed else []
         except Exception:  # noqa: BLE001  other people's code on other people's values: said, and the next one runs
-            result.problems.append(broken(check, _place(document, ())))
+            result.problems.append(broken(check, _place(document, (), masked)))
             continue
-        result.findings += [finding("kubernetes", check, _place(document, path)) for path in paths]
+        result.findings += [finding("kubernetes", check, _place(document, path, masked)) for path in paths]
 
 
 def _runs_control_plane(document: Document) -> bool:
@@ -175,25 +175,26 @@ def _get(data: Any, path: Path) -> Any:
     return data
 
 
+@lru_cache(maxsize=4096)
 def path_of(key: str) -> Path:
     """A path as checkov writes it, `spec/containers/[0]/image`."""
     parts = (part for part in re.split(r"/|(?<=\])(?=\[)", str(key)) if part)
     return tuple(int(match[1]) if (match := _INDEX.fullmatch(part)) else part for part in parts)
 
 
-def _place(document: Document, path: Path) -> Place:
+def _place(document: Document, path: Path, masked: MaskedLines) -> Place:
     at = document.at(path, key=True)
     shown = quotable(document, at.line)
-    source = shown if shown != document.source(at.line) else masked_line(document.lines, at.line)
+    source = shown if shown != document.source(at.line) else masked.line(document.lines, at.line)
     return Place(document.file, at.line, at.column, source, str(document.entity))
 
 
-def _scan_connected(documents: Sequence[Document], result: Scan) -> None:
+def _scan_connected(documents: Sequence[Document], result: Scan, masked: MaskedLines) -> None:
     """Policies on several objects at once: who is bound to which role, which pods have a network policy."""
     chosen = [document for document in documents if document.kind in _CONNECTED or _checks(document.kind)]
     kinds = {document.kind for document in chosen}
     if not kinds & _CONNECTED:
-        result.findings += _without_network_policy(chosen)
+        result.findings += _without_network_policy(chosen, masked)
         return
     graph = _graph(chosen)
     by_place = {_key(number): document for number, document in enumerate(chosen)}
@@ -203,15 +204,15 @@ def _scan_connected(documents: Sequence[Document], result: Scan) -> None:
         for vertex in check.run(graph)[1]:
             document = by_place[vertex["file_path_"]]
             if check.id not in _skipped(document):
-                result.findings.append(finding("kubernetes", check, _place(document, ("metadata", "name"))))
+                result.findings.append(finding("kubernetes", check, _place(document, ("metadata", "name"), masked)))
 
 
-def _without_network_policy(documents: Sequence[Document]) -> Iterator[Any]:
+def _without_network_policy(documents: Sequence[Document], masked: MaskedLines) -> Iterator[Any]:
     """The one policy of these that breaks where nothing is connected."""
     check = next(check for check in graph_checks("kubernetes") if check.id == _POD_POLICY)
     for document in documents:
         if document.kind in check.resource_types and check.id not in _skipped(document):
-            yield finding("kubernetes", check, _place(document, ("metadata", "name")))
+            yield finding("kubernetes", check, _place(document, ("metadata", "name"), masked))
 
 
 def _graph(documents: Sequence[Document]) -> Any:

@@ -134,21 +134,28 @@ def masked(text: str, *, terraform: bool = False, sensitive: frozenset[str] = fr
     return "".join([*out, text[at:]])
 
 
-def masked_line(lines: Sequence[str], number: int) -> str:
-    """One line of a file, with what the whole file shows to be secret hidden.
+class MaskedLines:
+    """Lines of files, with what a whole file shows to be secret hidden; each file is looked through once.
 
-    Args:
-        lines: All of the file's lines.
-        number: From 1.
+    One is made for one scan: findings are many, and even to look a file of 30,000 lines up by its text takes a while.
     """
-    if not 0 < number <= len(lines):
-        return ""
-    return _masked_lines(tuple(lines))[number - 1]
 
+    def __init__(self) -> None:
+        self._files: dict[int, tuple[Sequence[str], list[str]]] = {}
 
-@lru_cache(maxsize=8)
-def _masked_lines(lines: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(masked("\n".join(lines)).split("\n"))
+    def line(self, lines: Sequence[str], number: int) -> str:
+        """One line; empty where there is none of that number.
+
+        Args:
+            lines: All of the file's lines; they are not changed while this is in use.
+            number: From 1.
+        """
+        if not 0 < number <= len(lines):
+            return ""
+        known = self._files.get(id(lines))
+        if known is None:  # what is held here cannot give its id to another
+            known = self._files[id(lines)] = lines, masked("\n".join(lines)).split("\n")
+        return known[1][number - 1]
 
 
 def _written_out(text: str, start: int, end: int) -> bool:

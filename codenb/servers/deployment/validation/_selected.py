@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from codenb.models import Severity, ValidationFinding
@@ -76,11 +77,10 @@ def _service(checker: str, document: Document, inventory: Inventory) -> Findings
     selector = spec.get("selector")
     if not isinstance(selector, dict) or not selector or spec.get("type") == "ExternalName":
         return
-    there = inventory.pods_in(document.namespace)
-    selected = [made for made in there if matches({"matchLabels": selector}, made.labels)]
+    selected = inventory.selected({"matchLabels": selector}, document.namespace)
     if not selected:
         said = f"the selector {_labels(selector)} matches no pods of the files"
-        if near := _nearest(selector, there):
+        if near := _nearest(selector, document.namespace, inventory):
             said += f": those of {near.document.entity} have {_labels(near.labels)}"
         yield found(
             checker,
@@ -141,7 +141,7 @@ def _budget(checker: str, document: Document, inventory: Inventory) -> Findings:
     selector = spec.get("selector")
     if not isinstance(selector, dict):
         return
-    selected = [made for made in inventory.pods_in(document.namespace) if matches(selector, made.labels)]
+    selected = inventory.selected(selector, document.namespace)
     if not selected:
         said = f"the selector {_words(selector)} matches no pods of the files"
         remedy = "correct the labels, unless the pods are in the cluster already"
@@ -152,7 +152,7 @@ def _budget(checker: str, document: Document, inventory: Inventory) -> Findings:
     replicas = [get(made.document.data, "spec", "replicas") for made in selected]
     counts = [count for count in replicas if isinstance(count, int) and not isinstance(count, bool)]
     most = sum(counts) if counts and len(counts) == len(replicas) else None
-    scaled = any(_scaled(made.document, inventory) for made in selected)
+    scaled = any((made.document.kind, made.document.name) in inventory.scaled for made in selected)
     least, lost = spec.get("minAvailable"), spec.get("maxUnavailable")
     blocks = least == "100%" or (isinstance(least, int) and most is not None and not scaled and least >= most > 0)
     if blocks or lost in (0, "0%"):
@@ -172,14 +172,7 @@ def _autoscaler(checker: str, document: Document, inventory: Inventory) -> Findi
         yield found(
             checker, document, ("spec", "minReplicas"), "kubernetes/wrong-value", said, remedy="swap or correct them"
         )
-    made = next(
-        (
-            one
-            for one in inventory.pods_in(document.namespace)
-            if (one.document.kind, one.document.name) == (kind, name)
-        ),
-        None,
-    )
+    made = inventory.made_by(kind, document.namespace, name)
     if made is None:
         return
     if "replicas" in mapping(made.document.data.get("spec")):
@@ -216,14 +209,9 @@ def _utilizations(spec: dict[str, Any]) -> Iterator[tuple[Path, str]]:
             yield ("spec", *below, "resource", "name"), text(resource.get("name"))
 
 
-def _scaled(document: Document, inventory: Inventory) -> bool:
-    targets = (mapping(get(one.data, "spec", "scaleTargetRef")) for one in inventory.all("HorizontalPodAutoscaler"))
-    return any((one.get("kind"), one.get("name")) == (document.kind, document.name) for one in targets)
-
-
-def _nearest(selector: dict[str, Any], there: list[Pods]) -> Pods | None:
-    """The pods that share most labels' keys with a selector and were perhaps meant."""
-    close = [made for made in there if all(key in made.labels for key in selector)]
+def _nearest(selector: dict[str, Any], namespace: str, inventory: Inventory) -> Pods | None:
+    """The only pods with labels of the keys of a selector, which were perhaps meant."""
+    close = list(islice(inventory.labelled(selector, namespace), 2))
     return close[0] if len(close) == 1 else None
 
 
