@@ -20,7 +20,8 @@ from codenb.access import Access
 from codenb.access._keys import SigningKey
 from codenb.access._tokens import signed
 from codenb.config import Settings
-from codenb.servers import Server
+from codenb.errors import ConfigError
+from codenb.servers import Server, make_server
 from codenb.servers._base._http import Listening, listening
 from codenb.servers.deployment.server import server as deployment
 from tests.servers_base.raw import Plain, Reply
@@ -467,3 +468,24 @@ async def test_a_note_that_is_missing_names_none_that_one_may_not_read(client: C
     assert missing == "toy remembers nothing under 'public/plans': did you mean 'public/plan'?"
     assert unlike.endswith("': it remembers 1 notes")
     assert "'passwords/plan'" in known
+
+
+async def test_access_of_any_served_project_stands_before_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Two servers on one port, and `[access]` with the second: only the first was asked, so nobody needed a token."""
+    monkeypatch.setenv("SHARED", "s" * 32)
+    says = {"algorithm": "HS256", "issuer": "me", "audience": "us", "secrets": {"one": "SHARED"}}
+    guarded, other, third = (
+        make_server(name, settings=Settings(home=tmp_path / name, access=access))
+        for name, access in (("guarded", says), ("other", None), ("third", says))
+    )
+
+    async with listening(other, guarded) as at, httpx2.AsyncClient() as http:
+        answers = [await http.post(url, json={}) for url in at.urls.values()]
+    with pytest.raises(
+        ConfigError, match=r"\[access\] is configured in .*guarded and .*third: serve these on a port each"
+    ):
+        async with listening(guarded, third):
+            pass
+
+    assert at.secured
+    assert [answer.status_code for answer in answers] == [401, 401]

@@ -64,14 +64,14 @@ async def serve_http(
         servers: At least one; made by `codenb.make_server`.
         host: Address, or a name that leads to one.
         port: 0 for any that is free.
-        access: Who may call what; None is what `[access]` in `codenb.toml` of the first server's project says.
+        access: Who may call what; None is what `[access]` says in `codenb.toml` of whichever server's project has it.
         allow_hosts: Names under which it is asked, besides this machine's own: `ops.example.org`.
         body_bytes: Largest request.
         on_listening: Called once it answers.
 
     Raises:
-        ConfigError: The tools of a server do not fit together, or nothing says who may call while others than this
-            machine can.
+        ConfigError: The tools of a server do not fit together, nothing says who may call while others than this
+            machine can, or two projects say it.
         BadInput: Nothing can listen there, or two servers have one name.
     """
     with _told_to_stop() as told:
@@ -94,7 +94,7 @@ async def listening(
 ) -> AsyncIterator[Listening]:
     """Serve until the block is left; see `serve_http`."""
     by_name = _by_name(servers)
-    access = access or Access.of(servers[0].settings)
+    access = access or _configured(servers)
     listener = await asyncio.to_thread(listen, host, port)
     try:
         address, port = listener.getsockname()[:2]
@@ -198,6 +198,15 @@ def _by_name(servers: tuple[Server, ...]) -> dict[str, Server]:
     for server in servers:
         server.check()
     return found
+
+
+def _configured(servers: Iterable[Server]) -> Access | None:
+    """What the projects of the servers say; the one listener asks for one kind of token."""
+    found = {one.settings.home: one.settings for one in servers if one.settings.access is not None}
+    if len(found) > 1:
+        homes = " and ".join(str(home) for home in found)
+        raise ConfigError(f"[access] is configured in {homes}: serve these on a port each, or say access=")
+    return Access.of(next(iter(found.values()))) if found else None
 
 
 def _require_access(address: str, access: Access | None) -> None:
