@@ -71,9 +71,19 @@ def children() -> list[int]:
     return sorted(child.pid for child in psutil.Process().children())
 
 
+def started_since(before: list[int]) -> list[int]:
+    """The processes that were started; one of before may end meanwhile, a moment after it was left."""
+    return [one for one in children() if one not in before]
+
+
+def connections() -> set[tuple[object, object]]:
+    """Both ends of every connection that this process has, whatever state it is in."""
+    return {(one.laddr, one.raddr) for one in psutil.Process().net_connections()}
+
+
 async def nothing_since(before: list[int]) -> None:
     """Wait until no child of this process runs that was not there before; servers end a moment after they are left."""
-    await eventually(lambda: not [one for one in children() if one not in before and alive(one)], "all to have ended")
+    await eventually(lambda: not [one for one in started_since(before) if alive(one)], "all to have ended")
 
 
 def command(pid: int) -> str:
