@@ -48,11 +48,11 @@ def wire(answer: Answer, *, limit: int, what: str) -> tuple[dict[str, Any], int]
     Raises:
         AnswerTooLarge: It is over the limit.
     """
-    text = answer.model_dump_json(by_alias=True, exclude_none=True)
-    size = len(text.encode())
+    encoded = pydantic_core.to_json(answer, by_alias=True, exclude_none=True)
+    size = len(encoded)
     if size > limit:
         raise AnswerTooLarge(too_large(what, limit, size))
-    return pydantic_core.from_json(text), size
+    return pydantic_core.from_json(encoded), size
 
 
 def too_large(what: str, limit: int, size: int | None = None) -> str:

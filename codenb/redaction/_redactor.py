@@ -26,6 +26,8 @@ _ROUNDS = 6
 _DEPTH = 200
 _SHORT, _REMEMBERED = 64, 8192
 _LEAVES = frozenset({int, float, bool, type(None)})
+_NO_FLAGS = _LEAVES | {dict, list}
+_TELLING = frozenset({"value", "kind", "type"})
 _PROBES = ("", "a", "a b", "1\n-")
 _SECRET_TYPES = re.compile(r"Opaque|(?:bootstrap\.)?kubernetes\.io/.+|helm\.sh/release\.v1")
 _DATA = ("data", "stringData", "string_data")
@@ -63,6 +65,7 @@ class Redactor:
         # a secret are remembered.
         self._clean: set[str] = set()
         self._keys: dict[str, tuple[str, str]] = {}
+        self._plain: set[str] = set()  # of these the keys that say nothing of any value
 
     def text(self, text: str) -> str:
         """The text with every secret replaced by its pseudonym, and nothing else changed."""
@@ -160,9 +163,12 @@ class Redactor:
         mark = hmac.digest(self._key, secret.encode("utf-8", "surrogatepass"), "sha256").hex()[:8]
         return f"<redacted:{kind}:{mark}>"
 
-    def _value(self, value: Any, depth: int) -> Any:
-        if type(value) in _LEAVES:
+    def _value(self, value: Any, depth: int) -> Any:  # noqa: PLR0911  a table
+        kind = type(value)  # told first: what an abstract class is costs more than all the rest
+        if kind in _LEAVES:
             return value
+        if kind is dict and depth < _DEPTH:
+            return self._mapping(value, depth)
         if isinstance(value, str):
             return self.text(value)
         if depth >= _DEPTH and isinstance(value, Mapping | list | tuple):
@@ -175,6 +181,8 @@ class Redactor:
 
     def _sequence(self, values: Sequence[Any], depth: int) -> list[Any]:
         out = [self._value(item, depth + 1) for item in values]
+        if {*map(type, values)} <= _NO_FLAGS:  # most lists are of objects
+            return out
         for at, (flag, following) in enumerate(pairwise(values), start=1):
             named = _FLAG.fullmatch(flag) if isinstance(flag, str) else None
             if named and is_secret_name(named[1]) and isinstance(following, str) and not following.startswith("-"):
@@ -183,6 +191,14 @@ class Redactor:
 
     def _mapping(self, value: Mapping[Any, Any], depth: int, *, secret: bool = False) -> dict[Any, Any]:
         """Redact a mapping; `secret` says that it stands under a name that does, so that its `value` is one."""
+        known, clean = self._keys, self._clean
+        if value.keys() <= self._plain:  # nearly always
+            return {
+                key: item
+                if (item in clean if type(item) is str else type(item) in _LEAVES)
+                else self._value(item, depth + 1)
+                for key, item in value.items()
+            }
         hide_value = "value" in value and (
             secret
             or value.get("sensitive") is True
@@ -193,10 +209,10 @@ class Redactor:
         is_secret, is_list = _is_secret(value), value.get("kind") == "SecretList"
         out: dict[Any, Any] = {}
         for key, item in value.items():
-            shown, says = self._keys.get(key) or self._key_of(key)
+            shown, says = known.get(key) or self._key_of(key)
             if says or hide_value or is_secret or is_list:
                 out[shown] = self._told(key, says, item, depth, (is_secret, is_list, hide_value))
-            elif type(item) is str and item in self._clean:
+            elif type(item) is str and item in clean:
                 out[shown] = item
             else:
                 out[shown] = self._value(item, depth + 1)
@@ -245,6 +261,8 @@ class Redactor:
         known = shown, name if name == _AUTH or is_secret_name(name) else ""
         if shown == key and len(key) <= _SHORT and len(self._keys) < _REMEMBERED:
             self._keys[key] = known
+            if not known[1] and key not in _TELLING:
+                self._plain.add(key)
         return known
 
     def _under_secret_name(self, name: str, item: Any, depth: int) -> Any:
