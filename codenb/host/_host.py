@@ -406,12 +406,7 @@ class Host:
 
     async def _listed(self, name: str, fetch: Callable[[Peer], Awaitable[Iterable[M]]], entry: Entry) -> Iterable[M]:
         peer = self._pipeline.peer(name)
-
-        async def attempt(number: int) -> Iterable[M]:
-            entry.attempts = number
-            return await fetch(peer)
-
-        return await peer.retry.run(attempt, Deadline.within(peer.timeout_s))
+        return await peer.retry.run(entry, lambda: fetch(peer), Deadline.within(peer.timeout_s))
 
 
 def _require_seconds(timeout_s: object) -> None:

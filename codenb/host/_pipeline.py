@@ -224,8 +224,7 @@ class Pipeline:
         started = time.perf_counter()
         what = f"{call.server}.{call.tool}"
 
-        async def attempt(number: int) -> ToolResult:
-            entry.attempts = number
+        async def attempt() -> ToolResult:
             answer = await peer.ask(
                 what,
                 lambda client: client.call_tool(call.tool, call.arguments, progress_callback=shared.hear),
@@ -235,9 +234,9 @@ class Pipeline:
             return await self._read_as(tool_result, entry, call.tool, raw, started)
 
         if info.read_only:
-            return await peer.retry.run(attempt, shared.deadline)
+            return await peer.retry.run(entry, attempt, shared.deadline)
         try:
-            return await attempt(1)
+            return await attempt()
         finally:
             self.cache.clear(call.server)  # its own memory: what it recalls is another thing now
 
@@ -255,21 +254,15 @@ class Pipeline:
         what = f"{entry.server} {entry.tool} {name}"
         deadline = Deadline.within(timeout_s or peer.timeout_s)
 
-        async def attempt(number: int) -> ToolResult:
-            entry.attempts = number
+        async def attempt() -> ToolResult:
             raw, entry.bytes = wire(await peer.ask(what, request, deadline), limit=peer.limit, what=what)
             return await self._read_as(shape, entry, name, raw, started)
 
-        return await peer.retry.run(attempt, deadline)
+        return await peer.retry.run(entry, attempt, deadline)
 
     async def _info(self, entry: Entry, peer: Peer, call: ToolCall, deadline: Deadline) -> ToolInfo:
         """What is known of the tool; asking for it changes nothing, so it is asked again where that fails."""
-
-        async def attempt(number: int) -> ToolInfo:
-            entry.attempts = number
-            return await peer.tool(call.tool, deadline.when())
-
-        info = await peer.retry.run(attempt, deadline)
+        info = await peer.retry.run(entry, lambda: peer.tool(call.tool, deadline.when()), deadline)
         entry.attempts = 1  # from here on the call itself is counted
         return info
 

@@ -13,11 +13,14 @@ import logging
 import sys
 from collections.abc import Awaitable, Callable
 from importlib import import_module
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from codenb.config import Retries
 from codenb.errors import CodenbError
 from codenb.host._deadline import Deadline
+
+if TYPE_CHECKING:
+    from codenb.host._records import Entry
 
 T = TypeVar("T")
 
@@ -43,11 +46,12 @@ class Retry:
         self._attempts = settings.attempts
         self._useless = useless
 
-    async def run(self, attempt: Callable[[int], Awaitable[T]], deadline: Deadline) -> T:
+    async def run(self, entry: Entry, attempt: Callable[[], Awaitable[T]], deadline: Deadline) -> T:
         """Make one read.
 
         Args:
-            attempt: Makes it once; called anew each time, with the number of the attempt, 1 for the first.
+            entry: Its record, which counts the attempts.
+            attempt: Makes it once; called anew each time.
             deadline: Of all attempts together. Nothing is begun for which there is no time left.
 
         Returns:
@@ -56,26 +60,27 @@ class Retry:
         Raises:
             CodenbError: What the last attempt raised.
         """
+        entry.attempts = 1
         try:
-            return await attempt(1)
+            return await attempt()
         except CodenbError as error:
             if self._attempts == 1 or not error.transient or self._useless():
                 raise
             first = error
-        return await self._again(attempt, first, deadline)
+        return await self._again(entry, attempt, first, deadline)
 
-    async def _again(self, attempt: Callable[[int], Awaitable[T]], first: CodenbError, deadline: Deadline) -> T:
+    async def _again(
+        self, entry: Entry, attempt: Callable[[], Awaitable[T]], first: CodenbError, deadline: Deadline
+    ) -> T:
         if "stamina" not in sys.modules:
             await asyncio.to_thread(_load)
         import stamina  # noqa: PLC0415  it and its instrumentation are loaded by the first fault only
-
-        tried = 1
 
         def worth_another(error: Exception) -> bool | float:
             if not isinstance(error, CodenbError) or not error.transient or self._useless():
                 return False
             left = deadline.left()
-            longest = error.retry_after_s or min(_LONGEST_S, _FIRST_S * 2 ** (tried - 1) + _JITTER_S)
+            longest = error.retry_after_s or min(_LONGEST_S, _FIRST_S * 2 ** (entry.attempts - 1) + _JITTER_S)
             if longest > _BORNE_S or (left is not None and left <= longest):
                 return False  # it would end in a time-out, or look like one: both say less than this error
             return error.retry_after_s or True
@@ -91,8 +96,8 @@ class Retry:
             with again:
                 if again.num == 1:
                     raise first  # it was made already, before anything was known to go wrong
-                tried = again.num
-                return await attempt(tried)
+                entry.attempts = again.num
+                return await attempt()
         raise AssertionError("stamina ends with an answer or an error")
 
 
