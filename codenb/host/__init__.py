@@ -18,10 +18,10 @@ from codenb.host._listing import (
     ToolInfo,
     Tools,
 )
-from codenb.host._matching import Requests
 from codenb.host._playback import Playback
 from codenb.host._recording import Recording
 from codenb.host._records import TRACE_ID, Calls, Entry
+from codenb.host._requests import Requests
 from codenb.host._tape import FORMAT, MARK, Tape, Track, Writer, encoded
 from codenb.host._tape import read as read_tape
 

@@ -6,17 +6,13 @@ nothing is recorded and nothing played, which passes everything on; `Recording` 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from codenb.canonical import canonical_json
 from codenb.host._clock import Clock
 
 if TYPE_CHECKING:
     from codenb.host._elicit import Approve
-    from codenb.host._matching import Requests
     from codenb.host._records import Entry
     from codenb.models._base import Model
     from codenb.models.result import ToolResult
@@ -130,42 +126,3 @@ class Cassette:
 
     async def close(self) -> None:
         """End the recording that is made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A call as recordings tell one from another; see `Track`."""
-
-    kind: str
-    server: str
-    name: str
-    request: Mapping[str, Any]
-    occurrence: int
-
-
-class Counting:
-    """Numbers equal requests in the order in which they are made."""
-
-    def __init__(self, requests: Requests) -> None:
-        self.requests = requests
-        self._counts: Counter[tuple[str, str, str, bytes]] = Counter()
-
-    def call(self, kind: str, entry: Entry) -> Asked:
-        """A call, by its record."""
-        name, request = entry.tool, dict(entry.request)
-        if kind == "resource":
-            name = request.pop("uri")
-        elif kind == "prompt":
-            name = request.pop("name")
-        return self.asked(kind, entry.server, name, request)
-
-    def asked(self, kind: str, server: str = "", name: str = "", request: Mapping[str, Any] | None = None) -> Asked:
-        """Anything else.
-
-        Raises:
-            BadInput: The request is no JSON data.
-        """
-        written = self.requests.written({"name": name, "request": request or {}}, texts_only=kind == "model")
-        key = kind, server, written["name"], canonical_json(written["request"])
-        self._counts[key] += 1
-        return Asked(kind, server, written["name"], written["request"], self._counts[key])

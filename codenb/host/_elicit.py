@@ -49,6 +49,11 @@ Approve = Callable[[Ask], Awaitable[Answered | bool | None]]
 """Says yes or no to one question; None is no."""
 
 
+def is_yes(answer: Answered | bool | None) -> bool:  # noqa: FBT001  what an approver may say
+    """Whether an approver's answer is a yes; anything else is a no."""
+    return answer.approve if isinstance(answer, Answered) else answer is True
+
+
 class Consent:
     """The approvals of one call.
 
@@ -100,7 +105,7 @@ class Consent:
             except Exception as error:  # noqa: BLE001  raised again, by whoever made the call, after the server's no
                 self.failure = error
                 return Answered(approve=False)
-        answered = answer if isinstance(answer, Answered) else Answered(approve=answer is True)
+        answered = answer if isinstance(answer, Answered) else Answered(approve=is_yes(answer))
         self.approved = self.approved or answered.approve
         if answered.approve:  # planning may have taken long; carrying it out has the whole time
             self._until(asyncio.get_running_loop().time() + self._timeout_s)

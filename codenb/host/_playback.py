@@ -15,18 +15,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from codenb.errors import CassetteError, CodenbError, ConnectFailed, NotRecorded
-from codenb.host._cassette import AsCall, Asked, Cassette, Counting
+from codenb.host._cassette import AsCall, Cassette
 from codenb.host._clock import PlayedClock
 from codenb.host._codec import call_from_json, error_from_json, result_from_json
-from codenb.host._elicit import Ask
+from codenb.host._elicit import Ask, is_yes
 from codenb.host._matching import Shelf
-from codenb.host._recording import is_yes
+from codenb.host._requests import Asked, Counting
 from codenb.host._tape import Track
 
 if TYPE_CHECKING:
     from codenb.host._elicit import Approve
-    from codenb.host._matching import Requests
     from codenb.host._records import Entry
+    from codenb.host._requests import Requests
     from codenb.host._tape import Tape, Writer
     from codenb.models._base import Model
     from codenb.models.result import ToolResult

@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from codenb.access import PREVIEW_TOOL
 from codenb.canonical import digest
 from codenb.errors import CodenbError
-from codenb.host._cassette import AsCall, Asked, Cassette, Counting
+from codenb.host._cassette import AsCall, Cassette
 from codenb.host._codec import ABANDONED, call_to_json, came, error_to_json, result_to_json
-from codenb.host._matching import masked
+from codenb.host._elicit import is_yes
+from codenb.host._requests import Asked, Counting, masked
 from codenb.host._tape import encoded
 from codenb.models.result import ToolResult
 
 if TYPE_CHECKING:
     from codenb.host._elicit import Answered, Approve, Ask
-    from codenb.host._matching import Requests
     from codenb.host._records import Entry
+    from codenb.host._requests import Requests
     from codenb.host._tape import Writer
     from codenb.models._base import Model
     from codenb.redaction import Redactor
@@ -268,11 +269,6 @@ class Recording(Cassette):
         if secret is None and theirs:
             return asked.request  # a tool of somebody else's, that has no previews
         return self._counting.requests.written({"arguments": masked(arguments, secret)})
-
-
-def is_yes(answer: Answered | bool | None) -> bool:  # noqa: FBT001  what an approver may say
-    """Whether an approver's answer is a yes; anything else is a no."""
-    return answer is True or bool(getattr(answer, "approve", False))
 
 
 def _call_key(server: str, tool: Any, arguments: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from codenb.access import AuditEvent, AuditKind, AuditLog, Denials
 from codenb.errors import AccessError, ChangeError, ConfigError
-from codenb.host._elicit import Answered, Approve, Ask
+from codenb.host._elicit import Answered, Approve, Ask, is_yes
 from codenb.host._records import TRACE_ID, Entry
 from codenb.models.change import ToolCall
 from codenb.models.outcome import Outcome
@@ -185,8 +185,7 @@ class Carrying:
 
         async def asked(ask: Ask) -> Answered | bool | None:
             answer = await approve(ask)
-            yes = answer.approve if isinstance(answer, Answered) else answer is True
-            if yes and not self._approved:
+            if is_yes(answer) and not self._approved:
                 await self.trail.approved(self.event("approved", ""))
                 self._approved = True
             return answer

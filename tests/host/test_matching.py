@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from codenb.canonical import canonical_json
 from codenb.errors import BadInput
 from codenb.host import Requests, Track
-from codenb.host._matching import HIDDEN, Shelf, fits, masked
+from codenb.host._matching import Shelf, fits
+from codenb.host._requests import HIDDEN, masked
 from codenb.redaction import Redactor, redactor
 
 JSON = st.recursive(
