@@ -20,7 +20,7 @@ from codenb.cli import main
 from codenb.errors import ToolError
 from codenb.host import Entry
 from tests.conftest import part
-from tests.host.helpers import eventually
+from tests.host.helpers import PATIENCE_S
 from tests.ports import free_port
 from tests.session.conftest import Yes
 
@@ -101,15 +101,14 @@ async def test_every_panel_shows_something_true_over_real_traffic(
 
     for panel in dashboard["panels"]:
         for target in panel["targets"]:
-            series = await asyncio.to_thread(evaluate, asked(target["expr"]))
-            assert series, panel["title"]
+            series = await scraped(evaluate, asked(target["expr"]))
             values = [float(one["value"][1]) for one in series]
             assert all(math.isfinite(value) and value >= 0 for value in values), (panel["title"], series)
             assert any(values), (panel["title"], series)
             assert names(target["legendFormat"]) <= set(series[0]["metric"]), panel["title"]
 
     kubernetes = {
-        panel["title"]: await asyncio.to_thread(evaluate, asked(panel["targets"][0]["expr"], server="kubernetes"))
+        panel["title"]: await scraped(evaluate, asked(panel["targets"][0]["expr"], server="kubernetes"))
         for panel in dashboard["panels"]
     }
     (errors,), (hits,) = kubernetes["Error rate"], kubernetes["Cache hit rate"]
@@ -148,12 +147,12 @@ def names(legend: str) -> set[str]:
     return {piece.partition("}}")[0] for piece in legend.split("{{")[1:]}
 
 
-async def scraped(evaluate: Callable[[str], Any], expression: str) -> None:
-    """Wait until Prometheus has something for an expression."""
-    found: list[Any] = []
-
-    def look() -> list[Any]:
-        found.extend(evaluate(expression))
-        return found
-
-    await eventually(look, expression)
+async def scraped(evaluate: Callable[[str], Any], expression: str) -> list[dict[str, Any]]:
+    """Wait until Prometheus has something for an expression: a scrape that a busy machine misses leaves a gap."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while not (found := await asyncio.to_thread(evaluate, expression)):  # noqa: ASYNC110  another process
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        pytest.fail(f"waited in vain for a series of {expression}")
+    return found
