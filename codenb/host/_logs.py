@@ -6,6 +6,7 @@ kept beside it) and redacted, as everything that is written.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from codenb.redaction import Redactor
@@ -59,8 +60,14 @@ class ServerLog:
             self.problem = f"{self.path} cannot be written: {error.strerror}"
 
     def _append(self, text: str) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (self.path.parent.parent, self.path.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.path.exists() and self.path.stat().st_size > MOST_BYTES:
             self.path.replace(self.path.with_suffix(".log.1"))
-        with self.path.open("a", encoding="utf-8", errors="replace") as file:
+        with open(self.path, "a", encoding="utf-8", errors="replace", opener=_private) as file:
             file.write(text if text.endswith("\n") else f"{text}\n")
+
+
+def _private(path: str, flags: int) -> int:
+    """For its owner's eyes only: what other people's programs say of themselves may hold what no pattern finds."""
+    return os.open(path, flags, 0o600)
