@@ -94,7 +94,8 @@ class _Run:
             data = self.host.redactor.value(data)
         missing = _texts(data.get("missing")) if isinstance(data, dict) else {}
         return self._said(
-            ContextItem(
+            # Plain JSON data by now: to have every value of it checked costs as much as all the rest of a warm gather.
+            ContextItem.model_construct(
                 id=f"{server.name}.{tool}",
                 server=server.name,
                 tool=tool,

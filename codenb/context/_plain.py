@@ -14,6 +14,7 @@ from typing import Any
 from codenb.models import Content, ToolResult
 
 _DEEPEST = 40
+_AS_THEY_ARE = frozenset({int, bool, type(None)})
 _TOO_DEEP = "(nested too deeply: left out)"
 _NAMES = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
@@ -24,7 +25,14 @@ def plain(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911  a table
     if kind is str:
         return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if kind is dict and depth < _DEEPEST:
-        return {plain(str(key)): plain(item, depth + 1) for key, item in value.items()}
+        return {
+            key if type(key) is str and key.isascii() else plain(str(key)): item
+            if (item.isascii() if type(item) is str else type(item) in _AS_THEY_ARE)
+            else plain(item, depth + 1)
+            for key, item in value.items()
+        }
+    if kind is list and depth < _DEEPEST:
+        return [plain(item, depth + 1) for item in value]
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
+import pydantic_core
 from pydantic import Field as Setting
 from pydantic import JsonValue
 
@@ -33,6 +34,7 @@ STATUS_TONES: dict[str, Tone] = {
 }
 
 _SHOWN_LINES = 60
+_REMEMBERED, _LONGEST = 64, 64 * 1024
 
 
 class Trim(Model):
@@ -88,7 +90,7 @@ class ContextItem(Model):
     @cached_property
     def text(self) -> str:
         """The data as plain lines: what experts read, and where their quotes are looked up."""
-        return "" if self.data is None else as_yaml(self.data)
+        return "" if self.data is None else _written(self.data)
 
     @property
     def cuts(self) -> tuple[str, ...]:
@@ -178,6 +180,20 @@ def estimate_tokens(value: Any) -> int:
     """Estimate the tokens of a text or a JSON value: four characters a token, the usual rule for English and JSON."""
     text = value if isinstance(value, str) else as_yaml(value) if isinstance(value, Mapping | list) else str(value)
     return (len(text) + 3) // 4
+
+
+def _written(data: JsonValue) -> str:
+    """The data as plain lines; a gather from answers at hand has the same data as the one before."""
+    try:
+        encoded = pydantic_core.to_json(data)
+        return _rewritten(encoded) if len(encoded) <= _LONGEST else as_yaml(data)
+    except ValueError:  # text that is no Unicode, or nested deeper than a parser goes
+        return as_yaml(data)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _rewritten(encoded: bytes) -> str:
+    return as_yaml(pydantic_core.from_json(encoded))
 
 
 def _squeezed(text: str) -> str:
