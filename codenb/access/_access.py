@@ -62,7 +62,11 @@ class _Permit:
             """
             if isinstance(resources, str):
                 raise BadInput(f"resources is the text {resources!r}: give a list of patterns")
-            return (access or owner.own()).permitting(principal, Permits(tools, tuple(resources)))
+            if principal != EVERYBODY:
+                _require_name(principal)
+            before = access or owner.own()
+            all_of_it = before.permits.get(principal, Permits()).and_also(Permits(tools, tuple(resources)))
+            return replace(before, permits=MappingProxyType({**before.permits, principal: all_of_it}))
 
         return permit
 
@@ -131,13 +135,6 @@ class Access(Shown):
         """An access with a key of its own, random and kept in memory only, that nobody has a permit for yet."""
         key = new_key("own")
         return cls({key.name: key.verifying}, _OWN_ISSUER, (_OWN_AUDIENCE,), signing=key)
-
-    def permitting(self, principal: str, permits: Permits) -> Self:
-        """As `permit`, with permits that are at hand."""
-        if principal != EVERYBODY and (problem := name_problem(principal)):
-            raise BadInput(f"{ascii(principal)[:80]} can be nobody's name: it {problem}")
-        all_of_it = self.permits.get(principal, Permits()).and_also(permits)
-        return replace(self, permits=MappingProxyType({**self.permits, principal: all_of_it}))
 
     def authenticate(self, token: object, *, audience: str | None = None) -> Principal:
         """Find out who calls.
@@ -259,8 +256,7 @@ def claims_for(
     Raises:
         BadInput: A name that would not be accepted, a pattern without a server, or a lifetime out of bounds.
     """
-    if problem := name_problem(principal):
-        raise BadInput(f"{ascii(principal)[:80]} can be nobody's name: it {problem}")
+    _require_name(principal)
     if isinstance(ttl_s, bool) or not 0 < ttl_s <= MAX_TTL_S:
         raise BadInput(f"a token lives more than 0 and at most {MAX_TTL_S:,} seconds (24 h), not {ttl_s:,}")
     if isinstance(tools, str) or isinstance(resources, str):
@@ -272,6 +268,11 @@ def claims_for(
         permits = Permits(tuple(tools or ()), tuple(resources or ()))
         claims |= {TOOLS_CLAIM: list(permits.tools), RESOURCES_CLAIM: list(permits.resources)}
     return claims
+
+
+def _require_name(principal: str) -> None:
+    if problem := name_problem(principal):
+        raise BadInput(f"{ascii(principal)[:80]} can be nobody's name: it {problem}")
 
 
 def _are_names(given: object) -> bool:

@@ -66,14 +66,12 @@ class Auditor:
 
     async def declined(self, tool: str, preview: Preview | None) -> None:
         """The answer was a no."""
-        known = self._about("declined", preview) if preview else AuditEvent(kind="declined", source="server")
-        await self._told(known.model_copy(update={"server": self._server, "tool": tool, "principal": caller().name}))
+        await self._told(self._answered("declined", tool, preview))
 
     async def refused(self, tool: str, preview: Preview | None, error: CodenbError) -> None:
         """An approval was not accepted: forged, used before, of something else."""
-        known = self._about("refused", preview) if preview else AuditEvent(kind="refused", source="server")
-        said = {"server": self._server, "tool": tool, "principal": caller().name, "message": self._said(error)}
-        await self._told(known.model_copy(update=said))
+        refused = self._answered("refused", tool, preview)
+        await self._told(refused.model_copy(update={"message": self._said(error)}))
 
     async def denied(self, tool: str, error: AccessError, place: Place | None = None) -> None:
         """A call was not allowed."""
@@ -97,6 +95,12 @@ class Auditor:
             outcome = Outcome(status="unknown", call=preview.call, summary=summary, decision=decision)
         known = outcome.model_copy(update={"reference": preview.reference})
         return AuditEvent.of(kind, "server", known, preview.place, principal=caller().name)
+
+    def _answered(self, kind: AuditKind, tool: str, preview: Preview | None) -> AuditEvent:
+        """About an answer that leads to nothing, perhaps to a preview that is not known here."""
+        if preview is not None:
+            return self._about(kind, preview).model_copy(update={"tool": tool})
+        return AuditEvent(kind=kind, source="server", principal=caller().name, server=self._server, tool=tool)
 
     def _log(self) -> AuditLog:
         return AuditLog.of(self._settings())
