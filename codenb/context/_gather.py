@@ -43,6 +43,7 @@ class _Run:
 
     host: Host
     target: Target
+    told: Mapping[str, Any]
     within_s: float
     fresh: bool
     say: Callable[[str], None]
@@ -55,7 +56,7 @@ class _Run:
             return list(await asyncio.gather(*calls))
         if server.transport != "builtin" and not await self._takes_part(server, begun):
             return [self._without(server, TOOL, begun, _unmapped(server))] if named else []
-        return [await self._ask(server, TOOL, {"target": self.target.to_dict()}, begun)]
+        return [await self._ask(server, TOOL, {"target": dict(self.told)}, begun)]
 
     async def _mapped(self, server: ServerSettings, at: int) -> ContextItem:
         rule, begun = server.gather[at], time.monotonic()
@@ -167,7 +168,7 @@ async def gather(
         raise BadInput("gather's deadlines and its token budget are positive numbers")
     begun = time.monotonic()
     asked = _chosen(host.servers, servers)
-    run = _Run(host, target, min(deadline_s, per_server_s), fresh, progress or (lambda _line: None))
+    run = _Run(host, target, target.to_dict(), min(deadline_s, per_server_s), fresh, progress or (lambda _line: None))
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(run.server(server, named=servers is not None)) for server in asked]
     items = _uniquely_named([item for task in tasks for item in task.result()])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from codenb.context import trim
 from codenb.models import ContextItem, estimate_tokens
+from codenb.models._yaml import as_yaml
 from codenb.servers.kubernetes.snapshot import Event, Log, Pod, ReplicaSet, Snapshot, Workload
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -195,6 +196,16 @@ def test_evidence_is_looked_up_in_what_was_kept() -> None:
     assert "line 3\n" in whole.text
 
     assert "line 3\n" not in trim([whole], 300)[0].text
+
+
+@given(value=VALUES)
+@settings(deadline=None)
+def test_a_text_is_that_of_its_data_whoever_wrote_it_before(value: Any) -> None:
+    """Texts that were written lately are used again: each must be the one that its data has, also when that changed."""
+    once = item(value)
+    assert once.text == item(value).text == ("" if value is None else as_yaml(value))
+    assert item([value, 1]).text == as_yaml([value, 1])
+    assert item([value, True]).text == as_yaml([value, True])
 
 
 def test_nothing_to_trim_is_nothing() -> None:
