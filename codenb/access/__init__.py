@@ -6,7 +6,7 @@ from codenb.access._audit import AuditLog
 from codenb.access._audit_event import AuditEntries, AuditEntry, AuditEvent, AuditKind, Fault
 from codenb.access._denials import Denials
 from codenb.access._durable import Damaged, Durable, stamp
-from codenb.access._grants import TTL, Grant, sign_grant, verify_grant
+from codenb.access._grants import Grant, sign_grant, verify_grant
 from codenb.access._principal import LOCAL, PREVIEW_TOOL, Permits, Principal
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "APPROVAL_KEYS",
     "LOCAL",
     "PREVIEW_TOOL",
-    "TTL",
     "Access",
     "ApprovalKeys",
     "AuditEntries",

@@ -26,7 +26,7 @@ from codenb.redaction import lasting
 if TYPE_CHECKING:
     from jwt.types import Options
 
-TTL = timedelta(minutes=15)
+_TTL = timedelta(minutes=15)
 LONGEST = timedelta(minutes=60)
 """How long a grant may hold, whatever it says of itself."""
 
@@ -77,7 +77,7 @@ class Grant:
 
 
 def sign_grant(
-    preview: Preview, key: SigningKey, *, by: str = "", ttl: timedelta = TTL, at: datetime | None = None
+    preview: Preview, key: SigningKey, *, by: str = "", ttl: timedelta = _TTL, at: datetime | None = None
 ) -> str:
     """Approve a preview with one's key.
 
@@ -85,7 +85,7 @@ def sign_grant(
         preview: What was shown to whoever approves.
         key: Theirs, for EdDSA or ES256.
         by: The name under which `[approval.keys]` has the public half; empty leaves that to the key.
-        ttl: How long it holds, a minute to an hour.
+        ttl: How long it holds, a minute to an hour; 15 minutes by default.
         at: From when; now by default.
 
     Returns:
@@ -232,10 +232,13 @@ def _times(claims: Mapping[str, Any]) -> tuple[datetime, datetime]:
 
 
 def _shown(preview: Preview) -> dict[str, Any]:
-    """All that is told of a change, except for what each preview settles anew, such as the time of a restart."""
+    """All that is told of a change, except for what each preview settles anew, such as the time of a restart.
+
+    Of the place its name and address as well: a person reads those, and nobody knows clusters by their uid.
+    """
     change = preview.change.to_dict()
     del change["fixed"]
-    return {"place": preview.place.identity, "call": preview.call.to_dict(), "change": change}
+    return {"place": preview.place.to_dict(), "call": preview.call.to_dict(), "change": change}
 
 
 def _line(error: Exception) -> str:

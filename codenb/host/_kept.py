@@ -176,16 +176,10 @@ class Kept:
         while len(self._entries) > self._limits.entries or self.bytes > self._limits.bytes:
             self._drop(next(iter(self._entries)))
 
-    def clear(self, server: str | None = None) -> int:
-        """Drop the answers of one server, or all.
-
-        Returns:
-            How many were dropped.
-        """
-        doomed = [key for key in self._entries if server is None or key.server == server]
-        for key in doomed:
+    def clear(self, server: str | None = None) -> None:
+        """Drop the answers of one server, or all."""
+        for key in [key for key in self._entries if server is None or key.server == server]:
             self._drop(key)
-        return len(doomed)
 
     def by_server(self) -> dict[str, tuple[int, int]]:
         """How many answers of each server are kept, and their bytes."""
