@@ -338,6 +338,24 @@ def test_a_hidden_value_does_not_break_a_grant_but_what_else_was_shown_does(offi
         verify_grant(sign_grant(rewritten, office.keys["alice"]), here, keys)
 
 
+def test_a_place_that_was_shown_under_another_name_is_not_the_one_that_was_approved(office: Office, toy: Toy) -> None:
+    """Who edited pending.json had `production` read as `staging`: the digest knows a cluster by its uid alone, a person
+    by its name, and the grant that she signed for the one was good for the other.
+    """
+    keys = ApprovalKeys.of(settings(toy.backend.folder, approval=office.table))
+    assert keys
+    here = hiding("<redacted:secret:0a1b2c3d>")
+    renamed = [
+        here.model_copy(update={"place": here.place.model_copy(update={part: "staging"})})
+        for part in ("name", "address")
+    ]
+
+    assert verify_grant(sign_grant(here, office.keys["alice"]), here, keys).by == ALICE
+    for shown in renamed:
+        with pytest.raises(GrantRejected, match="shown otherwise"):
+            verify_grant(sign_grant(shown, office.keys["alice"]), here, keys)
+
+
 def hiding(value: str) -> Preview:
     now = datetime.now(UTC)
     return Preview.from_dict(
