@@ -11,20 +11,14 @@ from typing import Any
 from codenb.servers._manifests import Document
 from codenb.servers._manifests._secrecy import quotable
 from codenb.servers.security._engine import graph_checks, inside, registries
+from codenb.servers.security._graph import graph
+from codenb.servers.security._pods import Path, get, pod_of
 from codenb.servers.security._results import Place, Scan, broken, finding
 from codenb.servers.security._table import table
 from codenb.servers.security.secrets import MaskedLines
 
-Path = tuple[str | int, ...]
-
 _INDEX = re.compile(r"\[(\d+)\]")
 _SKIP = ("checkov.io/skip", "bridgecrew.io/skip", "cortex.io/skip")
-_TEMPLATES: dict[str, Path] = {
-    "Pod": ("spec",),
-    "PodTemplate": ("template", "spec"),
-    "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
-}
-_TEMPLATE: Path = ("spec", "template", "spec")
 _CONNECTED = {"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "NetworkPolicy"}
 _POD_POLICY = "CKV2_K8S_6"
 
@@ -92,11 +86,11 @@ def _scan_one(document: Document, result: Scan, masked: MaskedLines) -> None:
 
 
 def _runs_control_plane(document: Document) -> bool:
-    pod = _get(document.data, _TEMPLATES.get(document.kind, _TEMPLATE))
+    pod = get(document.data, pod_of(document.kind))
     for kind in ("containers", "initContainers"):
-        containers = _get(pod, (kind,))
+        containers = get(pod, (kind,))
         for container in containers if isinstance(containers, list) else ():
-            command = str(_get(container, ("command",))) + str(_get(container, ("args",)))
+            command = str(get(container, ("command",))) + str(get(container, ("args",)))
             if any(program in command for program in _PROGRAMS):
                 return True
     return False
@@ -123,12 +117,12 @@ def _containers_that_fail(check: Any, document: Document, entity: dict[str, Any]
     judge = getattr(check, "scan_container_conf", None)
     if judge is None:
         return []
-    pod = _TEMPLATES.get(document.kind, _TEMPLATE)
-    spec, template = _get(entity, pod), _get(entity, pod[:-1])
+    pod = pod_of(document.kind)
+    spec, template = get(entity, pod), get(entity, pod[:-1])
     metadata = template.get("metadata", {}) if isinstance(template, dict) else {}
     found: list[Path] = []
     for kind in check.supported_container_types:
-        containers = _get(spec, (kind,))
+        containers = get(spec, (kind,))
         for index, container in enumerate(containers if isinstance(containers, list) else []):
             check.evaluated_container_keys = []
             if judge(metadata, container).name == "FAILED":
@@ -141,11 +135,11 @@ def _containers_that_fail(check: Any, document: Document, entity: dict[str, Any]
 def _nearest(document: Document, check: Any) -> Path:
     if found := _deepest(document, [path_of(key) for key in check.evaluated_keys]):
         return found
-    pod = _TEMPLATES.get(document.kind, _TEMPLATE)
-    if check.id in _IN_POD and _get(document.data, pod) is not None:
+    pod = pod_of(document.kind)
+    if check.id in _IN_POD and get(document.data, pod) is not None:
         return (*pod, _IN_POD[check.id])
     hint = _IN_OBJECT.get(check.id) or _IN_OBJECT.get(document.kind)
-    return hint if hint and _get(document.data, hint[:1]) is not None else ("metadata", "name")
+    return hint if hint and get(document.data, hint[:1]) is not None else ("metadata", "name")
 
 
 def _deepest(document: Document, paths: Sequence[Path]) -> Path | None:
@@ -158,21 +152,10 @@ def _deepest(document: Document, paths: Sequence[Path]) -> Path | None:
 
 def _depth(data: Any, path: Path) -> int:
     for depth, part in enumerate(path):
-        data = _get(data, (part,))
+        data = get(data, (part,))
         if data is None:
             return depth
     return len(path)
-
-
-def _get(data: Any, path: Path) -> Any:
-    for part in path:
-        if isinstance(data, dict) and isinstance(part, str):
-            data = data.get(part)
-        elif isinstance(data, list) and isinstance(part, int) and 0 <= part < len(data):
-            data = data[part]
-        else:
-            return None
-    return data
 
 
 @lru_cache(maxsize=4096)
@@ -196,12 +179,12 @@ def _scan_connected(documents: Sequence[Document], result: Scan, masked: MaskedL
     if not kinds & _CONNECTED:
         result.findings += _without_network_policy(chosen, masked)
         return
-    graph = _graph(chosen)
-    by_place = {_key(number): document for number, document in enumerate(chosen)}
+    by_place = {f"/{number}.yaml": document for number, document in enumerate(chosen)}
+    made = graph(by_place)
     for check in graph_checks("kubernetes"):
         if not kinds.intersection(check.resource_types):
             continue
-        for vertex in check.run(graph)[1]:
+        for vertex in check.run(made)[1]:
             document = by_place[vertex["file_path_"]]
             if check.id not in _skipped(document):
                 result.findings.append(finding("kubernetes", check, _place(document, ("metadata", "name"), masked)))
@@ -213,30 +196,3 @@ def _without_network_policy(documents: Sequence[Document], masked: MaskedLines) 
     for document in documents:
         if document.kind in check.resource_types and check.id not in _skipped(document):
             yield finding("kubernetes", check, _place(document, ("metadata", "name"), masked))
-
-
-def _graph(documents: Sequence[Document]) -> Any:
-    from checkov.common.graph.db_connectors.networkx.networkx_db_connector import (  # noqa: PLC0415  as all of checkov
-        NetworkxConnector,
-    )
-    from checkov.kubernetes.graph_builder.local_graph import KubernetesLocalGraph  # noqa: PLC0415  as all of checkov
-
-    definitions = {_key(number): [_with_lines(document)] for number, document in enumerate(documents)}
-    graph = KubernetesLocalGraph(definitions)
-    graph.build_graph(render_variables=False)
-    return NetworkxConnector().save_graph(graph)
-
-
-def _with_lines(document: Document) -> dict[str, Any]:
-    """An object as checkov's own reader gives it."""
-    data = copy.deepcopy(document.data)
-    lines = {"__startline__": document.line, "__endline__": document.line}
-    for depth in range(len(_TEMPLATES["CronJob"])):  # pods inside of workloads become blocks of their own
-        for pod in {_TEMPLATES.get(document.kind, _TEMPLATE)[:depth]} - {()}:
-            if isinstance(inner := _get(data, pod), dict):
-                inner.update(lines)
-    return {**data, **lines}
-
-
-def _key(number: int) -> str:
-    return f"/{number}.yaml"
