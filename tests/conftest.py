@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import stamina
 from hypothesis import HealthCheck, settings
 
 # A slow machine is no failure. In CI the same tree gives the same examples; at a desk each run looks elsewhere.
@@ -39,6 +41,13 @@ def kubectl() -> str:
 def terraform() -> str:
     """OpenTofu or Terraform."""
     return part("bin", "terraform")
+
+
+@pytest.fixture
+def no_waits() -> Iterator[None]:
+    """Retries follow each other at once; how often is the host's own matter."""
+    with stamina.set_testing(True, attempts=100, cap=True):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -147,6 +147,7 @@ async def test_tools_say_what_may_be_called(in_process: Host) -> None:
     assert "needs approval" in to_text(tools["delete"].view())
 
 
+@pytest.mark.usefixtures("no_waits")
 async def test_a_server_that_cannot_be_asked_is_named_beside_the_others(
     make_host: Callable[..., Host], plain, journal
 ) -> None:

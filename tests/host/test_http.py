@@ -119,6 +119,7 @@ async def test_a_json_answer_over_the_limit_is_not_read_to_its_end(make_host: Ma
     assert len(await host.tools("guarded")) == 1
 
 
+@pytest.mark.usefixtures("no_waits")
 async def test_a_server_that_is_not_there_is_named_with_its_url(make_host: MakeHost) -> None:
     """Connection refused is the commonest error of all; it must say by whom and where that is written."""
     settings = ServerSettings("gone", "http", url="http://127.0.0.1:9/mcp")
@@ -157,6 +158,7 @@ async def test_an_event_over_the_limit_is_refused_and_the_next_call_works(
     assert (await host.call("plain", "add", {"a": 1, "b": 1})).data == 2
 
 
+@pytest.mark.usefixtures("no_waits")
 async def test_a_server_that_dies_in_a_call_loses_the_call_only(make_host: MakeHost, era: str, tmp_path: Path) -> None:
     """The next call finds the server back where it was, on a connection of its own."""
     (tmp_path / "journal").touch()

@@ -17,7 +17,6 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-import stamina
 from mcp.server import MCPServer
 from mcp_types import CallToolResult, TextContent
 
@@ -38,13 +37,6 @@ from tests.ports import free_port
 MakeHost = Callable[..., Host]
 
 PATIENT = Retries(attempts=100, pause_after_s=3600)
-
-
-@pytest.fixture
-def no_waits() -> Iterator[None]:
-    """Retries follow each other at once; how often is the host's own matter."""
-    with stamina.set_testing(True, attempts=100, cap=True):
-        yield
 
 
 async def test_a_read_whose_server_is_killed_is_answered_by_the_next(

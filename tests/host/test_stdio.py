@@ -26,6 +26,7 @@ Raw = Callable[..., ServerSettings]
 MakeHost = Callable[..., Host]
 
 
+@pytest.mark.usefixtures("no_waits")
 async def test_a_server_that_dies_in_a_call_leaves_its_last_words(
     make_host: MakeHost, raw: Raw, tmp_path: Path
 ) -> None:

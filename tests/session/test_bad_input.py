@@ -105,6 +105,7 @@ async def test_a_wrong_call_says_what_is_wrong_with_it(project: Project, reach, 
         (("dies-at-once", "/dev/null"), "ended with exit code 1"),
     ],
 )
+@pytest.mark.usefixtures("no_waits")
 async def test_one_bad_server_costs_its_own_answer_only(
     project: Project, reach, how: tuple[str, ...], words: str, running_before: list[int]
 ):
