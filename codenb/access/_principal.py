@@ -92,7 +92,9 @@ class Permits:
     @property
     def summary(self) -> str:
         """The patterns in one line."""
-        named = ", ".join((*self.tools, *self.resources)) or "nothing"
+        named = ", ".join(self.tools) or "nothing"
+        if self.resources:
+            named += f", and read {', '.join(self.resources)}"
         return named if self.within is None else f"{named}, as far as permitted: {self.within.summary}"
 
     def and_also(self, more: Permits) -> Self:

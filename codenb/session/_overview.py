@@ -41,7 +41,11 @@ def overview(
     """
     servers = list(servers)
     place = next((one.place for one in about if one.place), None)
-    unknown = next((one.place_problem for one in about if one.place_problem), "none of the servers acts on one")
+    unknown = next(
+        (one.place_problem for one in about if one.place_problem), "none of the servers says on which it acts"
+    )
+    if principal.invalid:
+        unknown = "not known: nothing may be called"
     may = sorted({name for one in about for name in one.changes})
     others = [] if settings.read_only_env else _others(servers)
     badges = [Badge("changes on", Tone.WARN) if may or others else Badge("read-only", Tone.GOOD)]
@@ -51,6 +55,8 @@ def overview(
         badges.insert(0, Badge("embedded world", Tone.INFO))
     cluster = f"{place.name} ({place.where})" if place else unknown
     namespaces = ", ".join("every namespace" if name == "*" else name for name in may)
+    if namespaces and principal.permits is not None:
+        namespaces += ", with the tools that your permits name"
     blocks: list[Block] = [
         Field(place.kind if place else "cluster", cluster),
         Field("may change", _REPLAY if replay else namespaces or _why_nothing(about, unknown)),
@@ -83,7 +89,8 @@ def _others(servers: Iterable[ServerStatus]) -> list[str]:
 
 
 def _row(one: ServerStatus) -> tuple[str | int | Badge | None, ...]:
-    state = Badge(one.state, Tone.GOOD if not one.problem else Tone.BAD)
+    tone = Tone.BAD if one.problem else Tone.GOOD if one.state == "open" else Tone.PLAIN
+    state = Badge(one.state, tone)
     return one.server, one.transport, state, one.tools, one.needs_approval, one.protocol
 
 

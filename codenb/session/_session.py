@@ -67,6 +67,9 @@ class Session(Deploys, Shown):
         """What came of the last `execute`, as far as it came: also where its cell was stopped."""
         self._gathered: ContextBundle | None = None
 
+    def __repr__(self) -> str:
+        return f"<codenb session: {self._where}>"
+
     @property
     def place(self) -> Place | None:
         """Which cluster (or the like) changes would go to."""

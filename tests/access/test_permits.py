@@ -222,7 +222,7 @@ def test_who_has_no_token_is_told_how_to_get_in() -> None:
     [
         (LOCAL, "local, who may call everything"),
         (ci(), "ci, who may call nothing"),
-        (ci("a/b", resources=("a/x://*",)), "ci, who may call a/b, a/x://*"),
+        (ci("a/b", resources=("a/x://*",)), "ci, who may call a/b, and read a/x://*"),
         (
             Principal("ci", "token", Permits(("a/b",), within=Permits(("a/*",)))),
             "ci, who may call a/b, as far as permitted: a/*",

@@ -86,7 +86,7 @@ def test_without_tools_the_configuration_decides(typed: Typed, project: Path) ->
     assert typed("--sub", "ci", "--key", "keys/dev.key")[2].endswith("who may call deployment/*\n")
     assert typed("--sub", "zoe", "--key", "keys/dev.key")[2].endswith("who may call nothing\n")
     assert typed("--sub", "zoe", "--resource", "*/memory://*", "--key", "keys/dev.key")[2].endswith(
-        "who may call */memory://*\n"
+        "who may call nothing, and read */memory://*\n"
     )
 
 

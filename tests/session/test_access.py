@@ -70,7 +70,9 @@ async def test_without_a_token_everything_is_denied_with_one_line(guarded: str) 
         shown = to_text(nb.view(), 10_000)
 
     assert {item.status for item in bundle.items} == {"denied"}
-    assert "nothing may be called without a token" in shown
+    assert shown.count("nothing may be called without a token") == 1
+    assert "not known: nothing may be called" in shown
+    assert repr(nb).startswith("<codenb session: ")
     assert {one.status for one in nb.calls} == {"denied"}
 
 
