@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codenb.cli._durations import duration
-from codenb.errors import BadInput, NotApproved
+from codenb.errors import BadInput, Interrupted, NotApproved
 
 if TYPE_CHECKING:
     from codenb.access._keys import SigningKey
@@ -39,8 +39,9 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
             " run takes it from the file of decisions: approver=codenb.decisions(FILE), or CODENB_DECISIONS=FILE."
         ),
         epilog=(
-            "exit codes: 0 all were decided, 2 it could not run, 3 something is not decided. `codenb token --new-key"
-            " DIR` makes a key; its public half goes under [approval.keys] in the codenb.toml of the servers."
+            "exit codes: 0 all were decided, 2 it could not run, 3 something is not decided (after Ctrl-C"
+            " nothing is written). `codenb token --new-key DIR` makes a key; its public half goes under [approval.keys]"
+            " in the codenb.toml of the servers."
         ),
     )
     parser.add_argument("file", metavar="FILE", help="what waits: the pending.json that a run has left")
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Show, ask, sign and write.
 
     Returns:
-        0 all that waits was decided; 3 something is left.
+        0 all that waits was decided; 3 something is left, or Ctrl-C ended it and nothing was written.
 
     Raises:
         CodenbError: The key, the file or a word cannot be used; nothing was written.
@@ -78,7 +79,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise NotApproved("there is no terminal, so nobody can be asked, and nothing was signed: run it in a terminal")
     actions.require_writable(out)
     key = _key(Path(arguments.key))
-    decided = asyncio.run(_decided(requests, key, by, ttl))
+    try:
+        decided = asyncio.run(_decided(requests, key, by, ttl))
+    except (Interrupted, KeyboardInterrupt):  # at the question, or around it
+        print("\ncodenb: stopped with Ctrl-C: nothing was signed, and nothing written", file=sys.stderr)
+        return _WAITING
     if decided:
         actions.write_decisions(out, decided)
     signed = [one for one in decided if one.approve]

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import select
+import signal
 import stat
 import subprocess
 import sys
@@ -60,17 +61,24 @@ def opens(tmp_path: Path, shop: Any, key: Path) -> Opens:
     return opened
 
 
-def approve(folder: Path, *words: str, answer: str = "y") -> tuple[int, str]:
-    """Run `codenb approve` at a terminal, with somebody who gives one answer to every question."""
+def approve(folder: Path, *words: str, answer: str | None = "y") -> tuple[int, str]:
+    """Run `codenb approve` at a terminal, with somebody who gives one answer to every question; None is Ctrl-C."""
     person, program = os.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "codenb", "approve", *words], stdin=program, stdout=program, stderr=program, cwd=folder
     )
     os.close(program)
     said = b""
+    stopped = False
     while True:
         if not select.select([person], [], [], 0.3)[0]:
-            if b"[y/N]" in said:  # what is typed before the question is there is dropped, so it may take a second time
+            if answer is None:
+                if b"[y/N]" in said and not stopped:
+                    process.send_signal(signal.SIGINT)
+                    stopped = True
+            elif (
+                b"[y/N]" in said
+            ):  # what is typed before the question is there is dropped, so it may take a second time
                 with suppress(OSError):  # it ended just now
                     os.write(person, f"{answer}\n".encode())
             continue
@@ -124,6 +132,18 @@ async def test_what_a_run_leaves_is_signed_and_carried_out_once(opens: Opens, tm
     assert again.status == "refused"
     assert "used before" in again.message
     assert (shop.get()["web"], shop.get()["writes"]) == (3, 1)
+
+
+async def test_who_is_stopped_at_the_question_has_signed_nothing(opens: Opens, tmp_path: Path, key: Path):
+    """Ctrl-C ended with 1, which the help did not know; the change still waits, so it is 3, and no file is there."""
+    async with opens() as host:
+        await execute(host, [await propose(host, SCALE)], none(tmp_path / "pending.json"))
+    words = ("pending.json", "--key", str(key))
+    code, said = await asyncio.to_thread(approve, tmp_path, *words, answer=None)
+
+    assert (code, "stopped with Ctrl-C: nothing was signed" in said) == (3, True), said
+    assert "Traceback" not in said
+    assert not (tmp_path / "decisions.json").exists()
 
 
 async def test_a_no_at_the_terminal_is_a_no_for_the_next_run(opens: Opens, tmp_path: Path, key: Path, shop: Any):
