@@ -238,7 +238,7 @@ def _row(entry: AuditEntry) -> list[str | int | float | Badge | None]:
         f"{entry.at:%Y-%m-%d %H:%M:%S}",
         Badge(event.kind, _TONES.get(event.kind, Tone.PLAIN)),
         _who(event),
-        event.summary or event.call,
+        event.summary or event.call or ".".join(name for name in (event.server, event.tool) if name),
         event.message or event.reason,
     ]
 

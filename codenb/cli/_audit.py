@@ -88,7 +88,8 @@ def run_verify(arguments: argparse.Namespace) -> int:
         raise BadInput(f"--head {head[:80]!r} is no hash: give the 64 hexadecimal digits that verify printed")
     log = _log()
     if fault := log.verify(head):
-        print(f"codenb: {log.path}: {fault}", file=sys.stderr)
+        where = "" if str(log.path) in str(fault) else f"{log.path}: "
+        print(f"codenb: {where}{fault}", file=sys.stderr)
         return _BAD
     newest = log.entries(last=1)
     if not newest:

@@ -305,6 +305,16 @@ def test_reading_makes_nothing(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_denied_call_shows_which_tool_it_was(log: AuditLog):
+    """Its row had nothing under `change`: there is no summary of what was never previewed."""
+    log.append(
+        AuditEvent(kind="denied", source="host", principal="eve", server="shop", tool="scale", message="may not")
+    )
+
+    (table,) = log.entries(last=1).view().blocks[:1]
+    assert "shop.scale" in table.rows[0]
+
+
 def test_what_a_newer_codenb_wrote_is_shown(log: AuditLog):
     """An event gets a field one day; who has not updated yet must still see that it happened."""
     last = log.entries()[-1]
