@@ -198,6 +198,8 @@ def _headers(table: Table, headers: dict[str, str]) -> Mapping[str, str]:
     for name, value in headers.items():
         if not _HEADER.fullmatch(name) or any(not char.isprintable() and char != "\t" for char in value):
             raise table.wrong("headers", f"has {name!r}, which cannot be sent: no spaces, no line breaks")
+        if not value.isascii():
+            raise table.wrong("headers", f"has {name!r}, whose value cannot be sent: it is not ASCII")
     return MappingProxyType(headers)
 
 

@@ -121,6 +121,7 @@ def test_a_file_of_other_hosts_works_unchanged(tmp_path):
         ({"url": "http://[::1"}, ["mcpServers.foo.url"]),
         ({"url": "http://x:99999/"}, ["mcpServers.foo.url"]),
         ({"url": "http://x", "headers": {"A": "${BREAK}"}}, ["mcpServers.foo.headers"]),
+        ({"url": "http://x", "headers": {"A": "Bearer h\u00fcnter"}}, ["mcpServers.foo.headers", "not ASCII"]),
     ],
 )
 def test_what_is_wrong_with_one_server_stays_with_it(tmp_path, entry, words):
