@@ -187,7 +187,7 @@ class Cache(Shown):
         ]
         if rows:
             blocks.append(Table(["server", "kept", "bytes", "hit", "joined", "miss", "asked no server"], rows))
-        return View(title=f"cache of {self.entries:,} answers", blocks=blocks)
+        return View(title=f"cache of {self.entries:,} answer{'s' * (self.entries != 1)}", blocks=blocks)
 
     def __repr__(self) -> str:
         return f"<{self.view().title}>"

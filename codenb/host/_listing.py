@@ -195,7 +195,8 @@ class Listing(Shown, Sequence[M], Generic[M]):
             rows = [[_cell(getattr(item, column)) for column in columns] for item in self._items]
             blocks.append(Table([column.replace("_", " ") for column in columns], rows))
         blocks += [Text(f"{server}: {problem}", Tone.BAD) for server, problem in self.problems.items()]
-        return View(title=f"{len(self):,} {self.what}", blocks=blocks)
+        what = self.what.removesuffix("s") if len(self) == 1 else self.what
+        return View(title=f"{len(self):,} {what}", blocks=blocks)
 
     def __repr__(self) -> str:
         return f"<{self.view().title}>"
@@ -205,7 +206,7 @@ class Tools(Listing[ToolInfo]):
     """The tools of one server, or of all."""
 
     what = "tools"
-    hidden = ("input_schema",)
+    hidden = ("input_schema", "title")
 
 
 class Resources(Listing[ResourceInfo]):

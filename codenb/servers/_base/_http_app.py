@@ -91,4 +91,6 @@ def _metrics(servers: Mapping[str, Server], metrics: ToolMetrics) -> Callable[[R
 
 
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    await refuse(HTTPStatus.NOT_FOUND, "there is nothing under this path")(scope, receive, send)
+    await refuse(HTTPStatus.NOT_FOUND, "there is nothing under this path: /health lists the servers")(
+        scope, receive, send
+    )
