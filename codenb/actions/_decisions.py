@@ -6,11 +6,12 @@ as not proved, unless the decision is signed and the key is known (`[approval.ke
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
 from codenb.actions._approver import Approver
-from codenb.actions._pending import NOBODY, none
+from codenb.actions._pending import none, passed_on
 from codenb.actions._recorded import entries, is_open, read
 from codenb.models import ApprovalRequest, Decision
 
@@ -56,15 +57,12 @@ class _Recorded:
 
     async def decide(self, request: ApprovalRequest) -> Decision:
         now = datetime.now(UTC)
-        mine = [one for one in read(self._path) if one.digest == request.digest]
+        mine = [one for one in await asyncio.to_thread(read, self._path) if one.digest == request.digest]
         valid = [one for one in mine if one.expires_at is None or one.expires_at > now]
         if valid:
             return next((one for one in valid if not one.approve), valid[-1])
-        why = self._why_none(request.digest, mine)
-        answer = await self._otherwise.decide(request)
-        if not answer.pending:
-            return answer
-        return answer.model_copy(update={"reason": f"{why}; {answer.reason.removeprefix(f'{NOBODY}; ')}"})
+        why = await asyncio.to_thread(self._why_none, request.digest, mine)
+        return await passed_on(self._otherwise, request, why)
 
     def _why_none(self, digest: str, expired: list[Decision]) -> str:
         """Why the file does not decide this."""

@@ -29,7 +29,7 @@ _HOW = (
     "if what would happen is no longer what is shown here, it is asked again. "
     "Where a server takes signed approvals only, `codenb approve` with this file and your key writes them."
 )
-NOBODY = "nobody could be asked"
+_NOBODY = "nobody could be asked"
 
 
 def none(path: Path | str = "pending.json") -> Approver:
@@ -40,6 +40,20 @@ def none(path: Path | str = "pending.json") -> Approver:
             holds already, and that have not expired, are kept.
     """
     return _Pending(Path(path))
+
+
+async def passed_on(otherwise: Approver, request: ApprovalRequest, why: str) -> Decision:
+    """What another approver says where the one that was asked decides nothing.
+
+    Args:
+        otherwise: The other.
+        request: What it is asked.
+        why: Why nothing was decided; it stands in the reason where the other leaves it open as well.
+    """
+    answer = await otherwise.decide(request)
+    if not answer.pending:
+        return answer
+    return answer.model_copy(update={"reason": f"{why}; {answer.reason.removeprefix(f'{_NOBODY}; ')}"})
 
 
 class _Pending:
@@ -55,7 +69,7 @@ class _Pending:
             approve=False,
             by="nobody",
             approver="none",
-            reason=f"{NOBODY}; what waits is written in {self._path}",
+            reason=f"{_NOBODY}; what waits is written in {self._path}",
             pending=True,
         )
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from codenb.actions._approver import Approver, decision
-from codenb.actions._pending import NOBODY, none
+from codenb.actions._pending import none, passed_on
 from codenb.actions._rules import Rule, rules
 from codenb.models import ApprovalRequest, Decision
 
@@ -72,10 +72,7 @@ class _Policy:
         if approves and request.proposal.preview and not request.needs_person:
             return self._decided(request, approves, approve=True)
         why = _needs_person(request) if approves else self._why_none(request, about, now)
-        answer = await self._otherwise.decide(request)
-        if not answer.pending:
-            return answer
-        return answer.model_copy(update={"reason": f"{why}; {answer.reason.removeprefix(f'{NOBODY}; ')}"})
+        return await passed_on(self._otherwise, request, why)
 
     def _decided(self, request: ApprovalRequest, rule: Rule, *, approve: bool) -> Decision:
         by, reason = f"{rule.name} of {self._path}", f"[[approval.policies]] {rule.name!r} {rule.effect}s it"
