@@ -2,7 +2,7 @@
 
 from codenb.access._access import Access
 from codenb.access._approvers import APPROVAL_ALGORITHMS, APPROVAL_KEYS, ApprovalKeys, fingerprint
-from codenb.access._audit import AuditLog
+from codenb.access._audit import AuditLog, without_entry
 from codenb.access._audit_event import AuditEntries, AuditEntry, AuditEvent, AuditKind, Fault
 from codenb.access._denials import Denials
 from codenb.access._durable import Damaged, Durable, stamp
@@ -32,4 +32,5 @@ __all__ = [
     "sign_grant",
     "stamp",
     "verify_grant",
+    "without_entry",
 ]

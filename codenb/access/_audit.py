@@ -22,6 +22,7 @@ from codenb.redaction import redactor as default_redactor
 
 if TYPE_CHECKING:
     from codenb.config import Settings
+    from codenb.models.outcome import Outcome
 
 _TRIGGERS = {
     "entries_are_not_changed": "CREATE TRIGGER entries_are_not_changed BEFORE UPDATE ON entries "
@@ -153,6 +154,12 @@ class AuditLog:
             raise ConfigError(
                 f"entry {seq} of the audit log {self.path} cannot be read: `codenb audit verify` tells what is wrong"
             ) from error
+
+
+def without_entry(outcome: Outcome, problem: str) -> Outcome:
+    """An outcome that could not be written, with a note that the log does not have it, and why."""
+    note = f"this could not be written to the audit log: {problem}"
+    return outcome.model_copy(update={"message": "; ".join(filter(None, [outcome.message, note]))})
 
 
 def _broken(rows: Iterable[sqlite3.Row], db: sqlite3.Connection) -> Fault | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from codenb.access import AuditEvent, AuditKind, AuditLog, Denials
+from codenb.access import AuditEvent, AuditKind, AuditLog, Denials, without_entry
 from codenb.errors import AccessError, ChangeError, ConfigError
 from codenb.host._elicit import Answered, Approve, Ask, is_yes
 from codenb.host._records import TRACE_ID, Entry
@@ -87,8 +87,7 @@ class Trail:
         if outcome.status not in _ONLY_HERE and (third_party or outcome.status in there):
             return outcome
         if problem := await self._tried(self._about(outcome.status, outcome, request.place)):
-            note = f"this could not be written to the audit log: {problem}"
-            return outcome.model_copy(update={"message": "; ".join(filter(None, [outcome.message, note]))})
+            return without_entry(outcome, problem)
         return outcome
 
     async def denied(self, entry: Entry, error: AccessError) -> None:

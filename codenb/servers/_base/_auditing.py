@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from codenb.access import AuditEvent, AuditKind, AuditLog, Denials
+from codenb.access import AuditEvent, AuditKind, AuditLog, Denials, without_entry
 from codenb.config import Settings
 from codenb.errors import AccessError, CodenbError, ConfigError
 from codenb.models.outcome import Decision, Outcome
@@ -60,8 +60,7 @@ class Auditor:
             The outcome, with a note where this could not be written.
         """
         if problem := await self._told(self._about(outcome.status, preview, outcome=outcome)):
-            note = f"this could not be written to the audit log: {problem}"
-            return outcome.model_copy(update={"message": "; ".join(filter(None, [outcome.message, note]))})
+            return without_entry(outcome, problem)
         return outcome
 
     async def declined(self, tool: str, preview: Preview | None) -> None:
