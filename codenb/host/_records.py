@@ -34,6 +34,7 @@ TRACE_ID: ContextVar[str] = ContextVar("codenb_trace_id", default="")
 _KEPT = 10_000
 _SHOWN = 50
 _MESSAGE = 2_000
+_NAME = 200
 _COLUMNS = [name for name in CallRecord.model_fields if name != "message"]
 
 
@@ -177,8 +178,8 @@ class Recorder:
         return CallRecord(
             started_at=started_at,
             kind=entry.kind,
-            server=entry.server,
-            tool=entry.tool,
+            server=entry.server if failure is None else self._made_up(entry.server),
+            tool=entry.tool if failure is None else self._made_up(entry.tool),
             status=_status(entry, failure),
             error_type=None if failure is None else getattr(failure, "error_type", type(failure).__name__),
             duration_ms=elapsed_ms,
@@ -193,6 +194,10 @@ class Recorder:
             trace_id=TRACE_ID.get(),
             message=message,
         )
+
+    def _made_up(self, name: str) -> str:
+        """A name that may be none: whatever was asked for in its place is no longer or more open than a message."""
+        return self._redactor.text(name)[:_NAME]
 
 
 def tone_of(status: str) -> Tone:

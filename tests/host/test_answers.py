@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from codenb import errors
 from codenb.config import Limits, ServerSettings
+from codenb.errors import CodenbError
 from codenb.host import TRACE_ID, Calls, Entry, Host
 from codenb.host._results import _compact, tool_result
 from codenb.redaction import redactor
@@ -212,6 +213,21 @@ async def test_a_model_call_goes_through_the_same_door(in_process: Host) -> None
     assert (first.kind, first.server, first.tool, first.cost_usd) == ("model", "openai", "gpt-4.1", Decimal("0.002"))
     assert (second.status, second.error_type, second.cost_usd) == ("error", "ValueError", None)
     assert "aaaa" not in (second.message or "")
+
+
+@pytest.mark.parametrize("server", ["plain", "x" * 100_000], ids=["a server", "none"])
+async def test_a_name_that_somebody_made_up_is_kept_like_a_message(in_process: Host, server: str) -> None:
+    """A model that took a token for a tool's name had it in every table of calls; and a name may be a whole page."""
+    token = "ghp_" + "a1B2c3D4e5" * 4
+
+    with pytest.raises(CodenbError):
+        await in_process.call(server, f"{token} {'y' * 100_000}")
+
+    last = in_process.calls[-1]
+    assert "a1B2c3" not in last.tool
+    assert last.tool.startswith("<redacted:github-token:")
+    assert len(last.tool) == 200
+    assert last.server == server[:200]
 
 
 async def test_a_record_is_finished_once_when_its_task_is_cancelled(in_process: Host) -> None:
