@@ -90,7 +90,7 @@ async def test_the_outcome_can_be_asked_for_later_and_elsewhere(stdio_host: Any,
         reference = outcomes[0].reference or ""
 
     async with stdio_host() as later:
-        outcome = await settled(later, reference)
+        outcome = await settled(later, reference, within_s=60)  # its server is started first
 
     assert outcome.status == "applied"
     assert outcome.answer == {"replicas": 6}
@@ -155,7 +155,7 @@ async def test_a_stopped_cell_does_not_cut_off_the_write_of_a_server_of_its_own(
         await asyncio.sleep(0.5)
         (tmp_path / "go").touch()
 
-        after = await settled(host, outcomes[0].reference or "")
+        after = await settled(host, outcomes[0].reference or "", within_s=60)
 
     assert after.status == "applied"
     assert shop.get()["writes"] == 1
