@@ -188,8 +188,10 @@ class Peer:
         if known:
             self._tools = None
             return await self.tool(name, until)
-        near = get_close_matches(name, [tool.name for tool in tools], n=1, cutoff=0.4)
+        near = get_close_matches(name, [tool.name for tool in tools], n=1, cutoff=0.6)
         hint = f"did you mean {near[0]!r}?" if near else "see nb.tools()"
+        if self.settings.transport == "http" and self.settings.headers:  # such a server lists what its caller may call
+            hint = f"it has none, or not for these credentials; {hint}"
         raise UnknownTool(f"{self.name} has no tool {name!r}: {hint}")
 
     def status(self) -> ServerStatus:
@@ -217,6 +219,8 @@ class Peer:
         self._tools = None
 
     async def _place(self, pool: Pool, what: str, deadline: Deadline) -> Connection:
+        if (connection := pool.at_once()) is not None:  # nearly always, and then there is nothing to time
+            return connection
         started = asyncio.get_running_loop().time()
         try:
             async with deadline:

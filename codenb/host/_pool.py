@@ -64,6 +64,15 @@ class Pool:
         """How many stand in line."""
         return sum(not waiter.done() for waiter in self._line)
 
+    def at_once(self) -> Connection | None:
+        """Take a place that need not be waited for; None where all are taken, or others wait already.
+
+        Raises:
+            CodenbError: As `take` does.
+        """
+        self._serve()
+        return None if self._line else self._free()  # nobody passes those who wait
+
     async def take(self) -> Connection:
         """Wait for a place on a connection; `give_back` takes it back.
 
@@ -74,8 +83,7 @@ class Pool:
             ConnectFailed: The pool is closed, or what was waited for could not be opened.
             CodenbError: No connection can be made, because the configuration is wrong.
         """
-        self._serve()
-        connection = None if self._line else self._free()  # nobody passes those who wait
+        connection = self.at_once()
         at_the_head = False
         while connection is None or not connection.usable:
             if connection is None:
