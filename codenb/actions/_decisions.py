@@ -40,8 +40,8 @@ def decisions(path: Path | str, *, otherwise: Approver | None = None) -> Approve
 
     Args:
         path: The file; read again for each request, so that it can be completed while a run waits.
-        otherwise: Answers what the file has no decision for; by default `none()`, which adds the request to
-            `pending.json`. Where that is this file, the decisions in it stay.
+        otherwise: Answers what the file has no decision for; by default nobody does, and the request is added
+            to `pending.json`. Where that is this file, the decisions in it stay.
 
     Raises:
         ConfigError: The file cannot be read, or an entry is not a decision.

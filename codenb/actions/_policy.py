@@ -46,7 +46,7 @@ def policy(path: Path | str = "codenb.toml", *, otherwise: Approver | None = Non
 
     Args:
         path: A `codenb.toml`; read again for each request, so that a rule that is taken out counts no longer.
-        otherwise: Answers what the rules neither approve nor reject; by default `none()`, which writes it to
+        otherwise: Answers what the rules neither approve nor reject; by default nobody does, and it is written to
             `pending.json`.
 
     Raises:

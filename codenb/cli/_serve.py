@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         BadInput: There is no such server, kubeconfig or address.
-        ConfigError: Others than this machine could call, and nothing says who may.
+        ConfigError: Others than this machine could call, and nothing says who may; or there is no such context.
     """
     names: list[str] = arguments.names
     for name in names:
@@ -66,6 +66,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise BadInput("standard input and output carry one server, and have no host: add --http HOST:PORT")
     if arguments.kubeconfig and not Path(arguments.kubeconfig).is_file():
         raise BadInput(f"--kubeconfig {arguments.kubeconfig}: there is no such file")
+    if arguments.context is not None:
+        from codenb.servers._clients.kubeconfig import resolve  # noqa: PLC0415  only where one is named
+
+        resolve(arguments.kubeconfig, arguments.context)  # what is typed wrong is said now, not at the first call
     if arguments.http is None:
         return _over_stdio(arguments)
     return _over_http(arguments)
