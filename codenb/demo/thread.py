@@ -34,7 +34,7 @@ class WorldThread:
         scenario: One of `codenb.demo.scenarios.names()`.
         seed: Equal seeds give equal names and uids.
         foreign: Count as a cluster that is not embedded.
-        frozen: Let time stand still until `advance` or `set_now` moves it.
+        frozen: Let time stand still until `advance` moves it.
         metrics: Have a metrics server.
     """
 
@@ -85,16 +85,6 @@ class WorldThread:
         """
         self._on_loop(lambda: self._served.live.skip(seconds))
 
-    def set_now(self, moment: datetime) -> None:
-        """Move the world's clock to a date; one that is past is ignored.
-
-        Args:
-            moment: With a time zone.
-        """
-        clock = self._served.live.sim.clock
-        self._on_loop(lambda: self._served.live.skip(max(clock.moment(moment) - clock.now, 0.0)))
-
-    @property
     def now(self) -> datetime:
         """The world's time."""
         return self._on_loop(self._served.live.sim.clock.date)
