@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
 from pydantic_core import CoreSchema
@@ -70,15 +70,30 @@ def _not_in_shape(error: ValidationError, model: type[Model], what: str = "this"
 class Answered(Model):
     """A model that tools answer with.
 
-    Its schema names the fields and their plain types and stops there: a host pays for a tool's output schema in every
+    Its schema names fields and their plain types and stops there: a host pays for a tool's output schema in every
     conversation that lists the tools, and one that spelt out a whole preview would be larger than all the rest.
+
+    Attributes:
+        told: The fields that the schema names; None names all that have a plain type.
     """
+
+    told: ClassVar[tuple[str, ...] | None] = None
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         whole = handler.resolve_ref_schema(handler(core))
-        fields = {
-            name: {key: field[key] for key in ("type", "enum", "format") if key in field}
-            for name, field in whole.get("properties", {}).items()
-        }
-        return {"type": "object", "properties": fields, "required": whole.get("required", [])}
+        told = whole.get("properties", {}) if cls.told is None else cls.told
+        types = {name: _plain_type(whole["properties"][name]) for name in told}
+        required = [name for name in whole.get("required", ()) if name in (cls.told or ())]
+        return {"type": "object", "properties": {name: one for name, one in types.items() if one}, "required": required}
+
+
+def _plain_type(field: dict[str, Any]) -> dict[str, Any]:
+    """What kind of JSON a field is, as far as one word says it."""
+    if "enum" in field:
+        return {"enum": field["enum"]}
+    kinds = [field] if "type" in field else field.get("anyOf", [])
+    words = [one.get("type") for one in kinds]
+    if not words or not all(isinstance(word, str) for word in words):
+        return {}
+    return {"type": words[0] if len(words) == 1 else words}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import JsonValue, model_validator
 
@@ -95,6 +95,8 @@ class Outcome(Answered):
         group: Of the proposal, where it was one of several alternatives.
         pending: Refused only because nobody has decided yet.
     """
+
+    told: ClassVar[tuple[str, ...] | None] = ("status", "summary", "message")
 
     status: OutcomeStatus
     call: ToolCall

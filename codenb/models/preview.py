@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import PrivateAttr
 
@@ -33,6 +33,8 @@ class Preview(Answered):
         begun: Whether it was approved and carrying it out has begun; without an outcome it is still under way.
         outcome: What came of it, where it was carried out.
     """
+
+    told: ClassVar[tuple[str, ...] | None] = ("digest",)
 
     id: str
     digest: str

@@ -41,13 +41,11 @@ async def test_a_tool_says_truthfully_what_it_is(server: Server, mode: str):
     assert tools["get_count"].meta == {
         "codenb/kind": "reads",
         "codenb/version": "1",
-        "codenb/untrusted": True,
         "codenb/ttl_s": 2,
     }
     assert tools["set_count"].meta == {
         "codenb/kind": "changes",
         "codenb/version": "1",
-        "codenb/untrusted": True,
         "codenb/undo": "set_count",
     }
 

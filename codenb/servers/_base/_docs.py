@@ -9,17 +9,12 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any
 
 _SECTION = re.compile(r"^(Args|Returns|Raises|Yields|Example|Examples|Note|Notes|Attributes):\s*$")
-_NAMED = ("properties", "$defs")
-"""Keywords of JSON Schema under which names stand, and schemas under these."""
-_VALUES = ("default", "const", "enum", "examples")
-"""Those that hold data and no schema."""
 _ARGUMENT = re.compile(r"^ {4}(\w+)(?: \([^)]*\))?: (.*)$")
 
 
-def described(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
+def described(function: Callable[..., object]) -> tuple[str, dict[str, str]]:
     """Read a docstring in Google's form.
 
     Returns:
@@ -37,27 +32,6 @@ def described(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
     if answers := _joined(sections.get("Returns", [])):
         text = f"{text}\n\nReturns: {answers}"
     return text, _arguments(sections.get("Args", []))
-
-
-def drop_titles(schema: Any) -> None:
-    """Take the titles out of a JSON Schema: generated ones only say a name once more, in capitals.
-
-    Args:
-        schema: Changed in place; what is called `title` among its properties stays.
-    """
-    match schema:
-        case dict():
-            if isinstance(schema.get("title"), str):
-                del schema["title"]
-            for keyword, inner in schema.items():
-                if keyword in _VALUES:
-                    continue
-                named = keyword in _NAMED and isinstance(inner, dict)
-                for one in inner.values() if named else [inner]:
-                    drop_titles(one)
-        case list():
-            for one in schema:
-                drop_titles(one)
 
 
 def _arguments(lines: list[str]) -> dict[str, str]:

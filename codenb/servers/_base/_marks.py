@@ -39,13 +39,11 @@ class Mark:
 
     @property
     def meta(self) -> dict[str, Any]:
-        """The tool's `_meta` on the wire, which the host reads."""
-        hints = {"ttl_s": self.ttl_s, "undo": self.undo}
-        return {
-            "codenb/kind": self.kind,
-            "codenb/version": self.version,
-            "codenb/untrusted": self.untrusted,
-        } | {f"codenb/{name}": value for name, value in hints.items() if value is not None}
+        """The tool's `_meta` on the wire, which the host reads; what says nothing else is untrusted."""
+        hints = {"untrusted": None if self.untrusted else False, "ttl_s": self.ttl_s, "undo": self.undo}
+        return {"codenb/kind": self.kind, "codenb/version": self.version} | {
+            f"codenb/{name}": value for name, value in hints.items() if value is not None
+        }
 
 
 @overload

@@ -23,13 +23,14 @@ from codenb.errors import AccessError, BadInput, CodenbError, ConfigError, Unkno
 from codenb.redaction import Redactor
 from codenb.redaction import redactor as default_redactor
 from codenb.servers._base._answers import answer, refusal, wrong_argument
-from codenb.servers._base._docs import described, drop_titles
+from codenb.servers._base._docs import described
 from codenb.servers._base._hiding import Hiding, hiding
 from codenb.servers._base._marks import Mark
 from codenb.servers._base._metrics import OTHER, ToolMetrics
 from codenb.servers._base._permitted import PermittedServer
 from codenb.servers._base._progress import reporting
 from codenb.servers._base._rounds import shared_rounds
+from codenb.servers._base._schemas import shorten, shorten_answer
 
 _SESSIONS = 1_000
 """Of the older protocol, at once; each is kept for half an hour after its last request."""
@@ -91,21 +92,21 @@ class KernelServer(PermittedServer):
         self.add_tool(
             function,
             name=name,
-            title=name.replace("_", " "),
             description=description,
             annotations=ToolAnnotations(
                 read_only_hint=mark.kind == "reads",
-                destructive_hint=mark.destructive,
-                idempotent_hint=mark.kind != "changes",
+                destructive_hint=None if mark.kind == "reads" else mark.destructive,  # said of what writes only
             ),
             meta=mark.meta,
         )
         self._marks[name] = mark
         if mark.kind == "changes":
             self.changing.add(name)
-        parameters = self.registered(name).parameters
-        drop_titles(parameters)
-        parameters["additionalProperties"] = False
+        tool = self.registered(name)
+        parameters = tool.parameters
+        shorten(parameters)
+        if tool.output_schema is not None:
+            shorten_answer(tool.output_schema)
         for argument, text in arguments.items():
             if argument in parameters["properties"]:
                 parameters["properties"][argument].setdefault("description", text)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import JsonValue
 
@@ -61,6 +61,8 @@ class Note(Answered):
         by: Who said it.
     """
 
+    told: ClassVar[tuple[str, ...] | None] = ()
+
     key: str
     value: JsonValue
     at: datetime
@@ -74,6 +76,8 @@ class Note(Answered):
 
 class Forgotten(Answered):
     """Whether there was something to forget."""
+
+    told: ClassVar[tuple[str, ...] | None] = ()
 
     key: str
     forgotten: bool

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from codenb.servers._base._server import Server
 
 _JSON = "application/json"
-_LIVE_S = 2.0
+_LIVE_S = 2
 """For how long an answer of `recall` may be kept: another process may remember meanwhile."""
 
 
@@ -38,22 +38,17 @@ def offer(memory: Memory, server: Server, redactor: Callable[[], Redactor]) -> N
 
     @remembers
     async def remember(key: str, value: JsonValue) -> Note:
-        """Keep a note in this server's memory, which all its callers share; it replaces what the key held.
-
-        Args:
-            key: Its name, up to 256 bytes.
-            value: Up to 64 KB.
-        """
+        """Keep a note, up to 64 KB, in this server's memory, shared by all its callers; replaces the key's last."""
         return await memory.remember(key, value, by=caller().name, hides=hidden(redactor()))
 
     @reads(ttl_s=_LIVE_S)
     async def recall(key: str) -> Note:
-        """A note of this server's memory; outcome/REFERENCE is what came of a change, memory://SERVER lists all."""
+        """A note; outcome/REFERENCE is what came of a change, memory://SERVER lists all."""
         return await memory.recall(key)
 
     @remembers
     async def forget(key: str) -> Forgotten:
-        """Drop a note from this server's memory."""
+        """Drop a note."""
         return await memory.forget(key)
 
     for tool in (remember, recall, forget):

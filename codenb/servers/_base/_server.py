@@ -176,16 +176,7 @@ class Server:
 
     @_marks.reads(ttl_s=0)
     async def preview_change(self, tool: str, arguments: dict[str, JsonValue]) -> Preview:
-        """What a tool that changes something would do, without doing it and without asking anybody.
-
-        Args:
-            tool: A tool of this server whose kind is `changes`.
-            arguments: Its arguments.
-
-        Returns:
-            Before, after, owner, how to tell that it worked, the undo, the digest that an approval is bound to, and
-            the reason why it would be refused as things stand.
-        """
+        """What a tool would change: before, after, owner, undo, the digest to approve, why it would be refused."""
         change = self._change_tools.get(tool)
         if change is None:
             self.mcp.registered(tool)

@@ -84,7 +84,7 @@ class Tools(OnCluster):
             label_selector: Such as `app=web`.
             field_selector: Such as `status.phase=Pending`.
             limit: Most rows.
-            cursor: From the answer before, for the next part.
+            cursor: Of the answer before.
         """
         return await reading.pods(
             self.cluster, namespace, labels=label_selector, fields=field_selector, limit=limit, cursor=cursor
@@ -106,12 +106,12 @@ class Tools(OnCluster):
 
         Args:
             kind: Kind, plural or short name.
-            api_version: Where two groups have the kind.
-            namespace: None lists all namespaces.
+            api_version: Where two groups have it.
+            namespace: All of them where none is given.
             label_selector: Such as `app=web`.
             field_selector: Such as `metadata.name=web`.
             limit: Most rows.
-            cursor: From the answer before, for the next part.
+            cursor: Of the answer before.
         """
         return await reading.resources(
             self.cluster,
@@ -140,7 +140,7 @@ class Tools(OnCluster):
         Args:
             namespace: Where.
             involved: An object or workload, such as `web` or `Pod/web-1`.
-            since: Only those of the last `30m`, `6h`.
+            since: Only the last `30m`, `6h`.
             limit: Most rows.
         """
         return await reading.events(self.cluster, namespace, involved=involved, since=since, limit=limit)
@@ -206,8 +206,8 @@ class Tools(OnCluster):
         Args:
             verb: Such as `get` or `patch`.
             resource: Such as `deployments` or `deployments/scale`.
-            namespace: None asks for all.
-            name: None asks for any.
+            namespace: All where none is given.
+            name: Any where none is given.
         """
         return await permissions.can_i(self.cluster, verb, resource, namespace=namespace, name=name)
 
@@ -234,13 +234,7 @@ class Tools(OnCluster):
     async def undo_rollout(
         self, name: str, namespace: str = "default", revision: Annotated[int, Field(ge=1)] | None = None
     ) -> Change:
-        """Roll a deployment back.
-
-        Args:
-            name: Deployment.
-            namespace: Where.
-            revision: To which; None is the one before the present.
-        """
+        """Roll a deployment back to a revision; to the one before the present where none is given."""
         return await plans.undone(self.cluster, name, namespace, revision)
 
     @changes()
@@ -270,7 +264,7 @@ class Tools(OnCluster):
             name: Of the workload.
             namespace: Where.
             container: Init containers included.
-            image: None leaves it.
+            image: As it is where none is given.
             requests: Such as `{"memory": "128Mi"}`; null takes one away.
             limits: Likewise.
             env: By name; null takes one away.
@@ -304,7 +298,7 @@ class Tools(OnCluster):
             kind: Kind, plural or short name.
             name: Its name.
             namespace: Where.
-            api_version: Where two groups have the kind.
+            api_version: Where two groups have it.
             propagation: `Orphan` leaves what it owns.
             fixed: What the preview settled.
         """
