@@ -168,13 +168,13 @@ class Memory:
         return await asyncio.to_thread(self._keys)
 
     def export(self) -> dict[str, JsonValue]:
-        """All that is remembered, oldest first, as JSON data.
+        """All that is remembered, oldest first, as JSON data; a damaged file stays where it is.
 
         Raises:
             BadInput: Nothing was ever remembered here.
             ConfigError: It cannot be read.
         """
-        with self._reading() as db:
+        with self._file().reading() as db:
             if db is None:
                 raise BadInput(f"{self.server} has no memory in {self.folder()}: nothing was remembered here yet")
             rows = db.execute("SELECT key, value, at, principal FROM notes ORDER BY at, key").fetchall()
