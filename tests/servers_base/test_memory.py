@@ -267,7 +267,7 @@ async def test_a_damaged_memory_is_set_aside_whole_and_said_once(memory: Memory)
     damage = os.urandom(5000)
     memory.path.write_bytes(damage)
 
-    with pytest.raises(ConfigError, match="cannot be used: file is not a database$"):
+    with pytest.raises(ConfigError, match=r"cannot be used: file is not a database$"):
         memory.export()  # who only looks moves nothing
     assert memory.path.read_bytes() == damage
     with pytest.raises(ConfigError, match="cannot be used: file is not a database; it was set aside as") as caught:
