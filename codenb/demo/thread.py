@@ -85,6 +85,7 @@ class WorldThread:
         """
         self._on_loop(lambda: self._served.live.skip(seconds))
 
+    @property
     def now(self) -> datetime:
         """The world's time."""
         return self._on_loop(self._served.live.sim.clock.date)
